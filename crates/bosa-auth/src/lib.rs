@@ -1,0 +1,1 @@
+//! Multi-tenant authentication: clients, users, tokens and a vault of integrations.

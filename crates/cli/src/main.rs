@@ -1,0 +1,2 @@
+//! The `bosa-auth` command.
+fn main() {}

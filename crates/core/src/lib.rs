@@ -1,0 +1,1 @@
+//! Credentials, tokens and sealed values of BOSA Auth, without I/O.

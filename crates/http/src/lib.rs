@@ -1,0 +1,1 @@
+//! The HTTP API of BOSA Auth as a mountable axum router.

@@ -1,0 +1,1 @@
+//! The database of BOSA Auth: one SQL text for SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! Databases, clocks and entropy for the tests of BOSA Auth.

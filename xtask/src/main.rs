@@ -1,0 +1,2 @@
+//! Generated files and dependency policy.
+fn main() {}
