@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Runs every check of the project: the same command for a developer and for continuous integration.
+#
+# Needs a Rust toolchain. What else is missing (a C compiler, PostgreSQL) is installed from Debian
+# packages when run as root, and named otherwise. A private PostgreSQL cluster is started for the
+# run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+started=$SECONDS
+scratch=$(mktemp -d)
+cluster=""   # not empty while we have to stop the cluster
+gate="preparation"
+
+finish() {
+    local status=$?
+    trap - EXIT INT TERM
+    if [ -n "$cluster" ]; then
+        scripts/postgres.sh stop >&2 || true
+    fi
+    summarise
+    rm -rf "$scratch"
+    if [ "$status" -eq 0 ]; then
+        printf '\n== all gates passed (%d s)\n' "$((SECONDS - started))"
+    else
+        printf '\n== FAILED: %s (%d s)\n' "$gate" "$((SECONDS - started))"
+    fi
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# heading NAME: says what runs now; the name is repeated if it fails.
+heading() {
+    gate=$1
+    printf '\n== [%4d s] %s\n' "$((SECONDS - started))" "$gate"
+}
+
+# run NAME COMMAND…: one gate.
+run() {
+    heading "$1"
+    shift
+    "$@"
+}
+
+# Repeats the test runners' own result lines, each after the suite it belongs to, and adds them up.
+summarise() {
+    [ -s "$scratch/tests" ] || return 0
+    awk '
+        { gsub(/\033\[[0-9;]*m/, "") }
+        /^ +Running / { suite = $0; sub(/^ +Running /, "", suite); sub(/ \(.*\)$/, "", suite)
+                        crate = $0; sub(/^.*\/deps\//, "", crate); sub(/-[0-9a-f]+\)$/, "", crate)
+                        suite = crate ": " suite }
+        /^ +Doc-tests / { suite = $2 ": doc tests" }
+        /^test result: / {
+            if (!suites) print "\n== test results"
+            suites++
+            printf "%-44s %s\n", suite, $0
+            for (i = 1; i < NF; i++) {
+                if ($(i + 1) ~ /^passed/) passed += $i
+                if ($(i + 1) ~ /^failed/) failed += $i
+                if ($(i + 1) ~ /^ignored/) ignored += $i
+            }
+        }
+        END {
+            if (suites) printf "total: %d passed, %d failed, %d ignored in %d suites\n", \
+                passed, failed, ignored, suites
+        }' "$scratch/tests"
+}
+
+as_root() { [ "$(id -u)" -eq 0 ]; }
+
+# need PROGRAM PACKAGE: installs a Debian package if the program is missing.
+need() {
+    command -v "$1" >/dev/null && return 0
+    if as_root && command -v apt-get >/dev/null; then
+        printf 'installing %s\n' "$2"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+    else
+        printf '%s is missing: install it (Debian: apt-get install %s) and run this again\n' \
+            "$1" "$2" >&2
+        return 1
+    fi
+}
+
+tools() {
+    if ! command -v cargo >/dev/null && [ -f "${CARGO_HOME:-${HOME:-}/.cargo}/env" ]; then
+        # shellcheck disable=SC1091
+        . "${CARGO_HOME:-${HOME:-}/.cargo}/env"
+    fi
+    command -v cargo >/dev/null || {
+        printf 'cargo is missing: install Rust from https://rustup.rs and run this again\n' >&2
+        return 1
+    }
+    if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+        command -v rustup >/dev/null || {
+            printf 'cargo fmt and cargo clippy are missing: install both and run this again\n' >&2
+            return 1
+        }
+        rustup component add rustfmt clippy
+    fi
+    need cc build-essential   # SQLite and the cryptography are C; cmake is not needed
+    need git git              # lists the tracked files for `cargo xtask repository`
+    cargo --version
+    cc --version | head -n 1
+}
+
+postgres() {
+    if [ -z "${BOSA_AUTH_TEST_POSTGRES_URL:-}" ]; then
+        local line
+        line=$(scripts/postgres.sh start)
+        cluster="ours"
+        eval "$line"
+    fi
+    # The address without a password, if it has one.
+    printf 'PostgreSQL at %s\n' "${BOSA_AUTH_TEST_POSTGRES_URL:?}" |
+        sed -E 's#(://[^:/@]*):[^@]*@#\1:…@#'
+}
+
+tests() {
+    # Result lines go to stdout and suite names to stderr; the summary needs both in order.
+    cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$scratch/tests"
+}
+
+run "tools" tools
+run "format" cargo fmt --all --check
+run "lints" cargo clippy --workspace --all-targets --locked -- -D warnings # benches included
+run "PostgreSQL" postgres
+run "tests, doc tests included" tests
+run "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+run "dependency policy" cargo xtask deny
+run "repository text" cargo xtask repository
+# Generated files: one line each, `run "…" cargo xtask NAME --check`.
