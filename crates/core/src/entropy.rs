@@ -24,6 +24,10 @@ pub struct EntropyError;
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the system's randomness"
+    )]
     fn fill(&self, buf: &mut [u8]) -> Result<(), EntropyError> {
         getrandom::fill(buf).map_err(|_| EntropyError)
     }
