@@ -1,0 +1,156 @@
+//! One handle on either database.
+
+mod connect;
+mod param;
+mod placeholder;
+mod postgres;
+mod row;
+mod sqlite;
+mod tx;
+mod write;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+pub use futures_util::future::BoxFuture;
+
+pub use self::{
+    param::Param,
+    row::{Column, Row},
+    tx::Tx,
+};
+use self::{postgres::Postgres, sqlite::Sqlite};
+use crate::{
+    error::StoreError,
+    url::{DatabaseUrl, Target},
+};
+
+/// A handle on the database, cheap to clone.
+///
+/// Statements are written in the dialect that both databases share: lowercase, columns listed,
+/// placeholders `$1`, `$2`, ….
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    arm: Arm,
+    options: DbOptions,
+}
+
+enum Arm {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// Limits of a [`Db`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DbOptions {
+    /// The most connections to PostgreSQL; SQLite has one for writes and at most four for reads.
+    pub pool_size: usize,
+    /// How long one statement may run.
+    pub statement_timeout: Duration,
+    /// How long to wait for another transaction, or for a free connection.
+    pub lock_timeout: Duration,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        Self {
+            pool_size: 10,
+            statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Which database is behind a [`Db`], for the few things they do differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL, over the network.
+    Postgres,
+}
+
+impl Db {
+    /// Opens the database and makes sure that it answers.
+    ///
+    /// A missing SQLite file is created, readable by its owner only; a missing directory is not.
+    ///
+    /// # Errors
+    /// [`StoreError::Configuration`] when the settings cannot work, which includes a SQLite file
+    /// that others may read; [`StoreError::Unavailable`] when PostgreSQL does not answer.
+    pub async fn open(url: &DatabaseUrl, options: DbOptions) -> Result<Self, StoreError> {
+        let arm = match &url.target {
+            Target::SqliteMemory => Arm::Sqlite(Sqlite::open_memory(&options)?),
+            Target::SqliteFile(path) => Arm::Sqlite(Sqlite::open_file(path, &options).await?),
+            Target::Postgres(url) => Arm::Postgres(Postgres::open(url, &options).await?),
+        };
+        Ok(Self {
+            inner: Arc::new(Inner { arm, options }),
+        })
+    }
+
+    /// Runs one reading statement and returns its rows.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a statement that writes is refused.
+    pub async fn read(
+        &self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        match &self.inner.arm {
+            Arm::Sqlite(sqlite) => sqlite.read(sql, &params).await,
+            Arm::Postgres(postgres) => postgres.read(sql, &params).await,
+        }
+    }
+
+    /// Runs one reading statement and returns its first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn read_opt(
+        &self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.read(sql, params).await?.into_iter().next())
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match &self.inner.arm {
+            Arm::Sqlite(_) => Dialect::Sqlite,
+            Arm::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(PING, Vec::new()).await.map(|_| ())
+    }
+
+    /// Closes every connection once the running transactions are over; later calls fail with
+    /// [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        match &self.inner.arm {
+            Arm::Sqlite(sqlite) => sqlite.close().await,
+            Arm::Postgres(postgres) => postgres.close(),
+        }
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Db({:?})", self.dialect())
+    }
+}
+
+const PING: &str = "select 1";

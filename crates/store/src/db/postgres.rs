@@ -1,0 +1,368 @@
+//! PostgreSQL: pooled connections, unnamed typed statements, limits set inside each transaction.
+//!
+//! Nothing outlives a transaction on a connection, so that a transaction pooler may stand between.
+
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
+use futures_util::future::{join, join3};
+use tokio::time::timeout;
+use tokio_postgres::{Error, error::SqlState, types::ToSql, types::Type};
+
+use super::{DbOptions, Param, Row, connect::Connector, row::RowArm};
+use crate::{error::StoreError, url::PostgresUrl};
+
+/// How much longer than the server's own limit we wait for an answer that may never come.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long opening a connection may take when the URL does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a read is repeated after its connection turned out to be dead.
+const READ_REPEATS: u32 = 3;
+
+pub(super) struct Postgres {
+    pool: Pool,
+    begin_read: String,
+    begin_write: String,
+    patience: Duration,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &PostgresUrl, options: &DbOptions) -> Result<Self, StoreError> {
+        let connector = Connector::new(&url.tls)?;
+        let mut config = connector.config(url);
+        config.connect_timeout(url.connect_timeout.unwrap_or(CONNECT_TIMEOUT));
+        let manager = Manager::from_connect(
+            config,
+            connector,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(options.pool_size.max(1))
+            .wait_timeout(Some(options.lock_timeout))
+            .create_timeout(Some(url.connect_timeout.unwrap_or(CONNECT_TIMEOUT) + GRACE))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Configuration(error.to_string()))?;
+        let limits = format!(
+            "set local statement_timeout = {}; set local lock_timeout = {}",
+            options.statement_timeout.as_millis(),
+            options.lock_timeout.as_millis()
+        );
+        let postgres = Self {
+            pool,
+            begin_read: format!("begin read only; {limits}"),
+            begin_write: format!("begin; {limits}"),
+            patience: options.statement_timeout + GRACE,
+        };
+        drop(postgres.connection().await?);
+        Ok(postgres)
+    }
+
+    /// Sends `begin`, the limits, the statement and `commit` together and waits once.
+    pub(super) async fn read(
+        &self,
+        sql: &'static str,
+        params: &[Param],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut repeats = 0;
+        loop {
+            let connection = self.connection().await?;
+            let failure = match self.read_on(&connection, sql, params).await {
+                Ok(rows) => return Ok(rows),
+                Err(failure) => failure,
+            };
+            if !failure.lost {
+                return Err(failure.error);
+            }
+            drop(Object::take(connection));
+            repeats += 1;
+            // An answer that never came would not come the second time either.
+            if repeats > READ_REPEATS || failure.timed_out {
+                return Err(failure.error);
+            }
+        }
+    }
+
+    async fn read_on(
+        &self,
+        connection: &Object,
+        sql: &'static str,
+        params: &[Param],
+    ) -> Result<Vec<Row>, Failure> {
+        let params = typed(params);
+        let (begin, rows, commit) = answer(
+            Some(self.patience),
+            join3(
+                connection.batch_execute(&self.begin_read),
+                connection.query_typed(sql, &params),
+                connection.batch_execute("commit"),
+            ),
+        )
+        .await?;
+        begin?;
+        let rows = rows?;
+        commit?;
+        Ok(wrap(rows))
+    }
+
+    pub(super) async fn begin(&self) -> Result<PostgresTx, StoreError> {
+        Ok(PostgresTx {
+            connection: Some(self.connection().await?),
+            begin: Some(self.begin_write.clone()),
+            patience: Some(self.patience),
+            lost: false,
+        })
+    }
+
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+
+    async fn connection(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => {
+                StoreError::unavailable("every connection is in use")
+            }
+            PoolError::Timeout(_) => StoreError::unavailable("connecting took too long"),
+            PoolError::Backend(error) => map_error(&error),
+            PoolError::Closed => StoreError::unavailable("it has been closed"),
+            error => StoreError::unavailable(error),
+        })
+    }
+}
+
+/// A transaction on a pooled connection; dropped while open, it closes the connection.
+pub(super) struct PostgresTx {
+    connection: Option<Object>,
+    /// The statements that open the transaction, until they go out with the first of ours.
+    begin: Option<String>,
+    patience: Option<Duration>,
+    lost: bool,
+}
+
+impl PostgresTx {
+    pub(super) async fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[Param],
+    ) -> Result<Vec<Row>, StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        let params = typed(params);
+        let statement = connection.query_typed(sql, &params);
+        let result = exchange(connection, self.begin.take(), self.patience, statement).await;
+        self.settle(result).map(wrap)
+    }
+
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        params: &[Param],
+    ) -> Result<u64, StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        let params = params.iter().map(Param::postgres);
+        let params: Vec<_> = params.collect();
+        let statement = connection.execute_typed(sql, &params);
+        let result = exchange(connection, self.begin.take(), self.patience, statement).await;
+        self.settle(result)
+    }
+
+    pub(super) async fn batch(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        let statement = connection.batch_execute(sql);
+        let result = exchange(connection, self.begin.take(), self.patience, statement).await;
+        self.settle(result)
+    }
+
+    pub(super) async fn without_timeouts(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.patience = None;
+        self.batch(sql).await
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        if self.begin.is_none() {
+            let commit = connection.batch_execute("commit");
+            if let Err(failure) = exchange(connection, None, self.patience, commit).await {
+                // Dropping `self` closes the connection.
+                return Err(match failure.lost {
+                    true => StoreError::OutcomeUnknown,
+                    false => failure.error,
+                });
+            }
+        }
+        // Back to the pool.
+        drop(self.connection.take());
+        Ok(())
+    }
+
+    pub(super) async fn rollback(mut self) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        if self.begin.is_none() {
+            if self.lost {
+                return;
+            }
+            let rollback = connection.batch_execute("rollback");
+            if exchange(connection, None, self.patience, rollback)
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+        drop(self.connection.take());
+    }
+
+    fn settle<T>(&mut self, result: Result<T, Failure>) -> Result<T, StoreError> {
+        result.map_err(|failure| {
+            self.lost |= failure.lost;
+            failure.error
+        })
+    }
+}
+
+impl Drop for PostgresTx {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// Sends the statement, behind `begin` if that is still due, and waits for the answers.
+async fn exchange<T>(
+    connection: &Object,
+    begin: Option<String>,
+    patience: Option<Duration>,
+    statement: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Failure> {
+    let answers = async {
+        match &begin {
+            None => statement.await,
+            Some(begin) => {
+                let (begin, statement) = join(connection.batch_execute(begin), statement).await;
+                begin.and(statement)
+            }
+        }
+    };
+    Ok(answer(patience, answers).await??)
+}
+
+/// Waits for an answer for as long as the server could take, and a little longer.
+async fn answer<T>(
+    patience: Option<Duration>,
+    answers: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    match patience {
+        None => Ok(answers.await),
+        Some(patience) => timeout(patience, answers).await.map_err(|_| Failure {
+            error: StoreError::unavailable("no answer came from the server"),
+            lost: true,
+            timed_out: true,
+        }),
+    }
+}
+
+fn typed(params: &[Param]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    params.iter().map(Param::postgres).collect()
+}
+
+fn wrap(rows: Vec<tokio_postgres::Row>) -> Vec<Row> {
+    rows.into_iter()
+        .map(|row| Row(RowArm::Postgres(row)))
+        .collect()
+}
+
+struct Failure {
+    error: StoreError,
+    /// Whether the connection is of no more use, and whatever it had open is gone.
+    lost: bool,
+    timed_out: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            lost: is_lost(&error),
+            error: map_error(&error),
+            timed_out: false,
+        }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::unavailable("the connection is gone")
+}
+
+fn is_lost(error: &Error) -> bool {
+    let Some(database) = error.as_db_error() else {
+        return true;
+    };
+    let code = database.code();
+    let class = class(code);
+    // A read-only server was the primary until a moment ago.
+    class == "08" || class == "57" && *code != SqlState::QUERY_CANCELED || *code == READ_ONLY
+}
+
+const READ_ONLY: SqlState = SqlState::READ_ONLY_SQL_TRANSACTION;
+
+/// Messages of the server may quote values: only those about names in the statement get through.
+fn map_error(error: &Error) -> StoreError {
+    let Some(database) = error.as_db_error() else {
+        return StoreError::unavailable(with_source(error));
+    };
+    let code = database.code();
+    let text = || format!("SQLSTATE {}", code.code());
+    match *code {
+        SqlState::UNIQUE_VIOLATION => StoreError::Unique {
+            constraint: database.constraint().unwrap_or_default().to_owned(),
+        },
+        SqlState::FOREIGN_KEY_VIOLATION => StoreError::ForeignKey,
+        SqlState::T_R_SERIALIZATION_FAILURE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::LOCK_NOT_AVAILABLE => StoreError::Busy,
+        SqlState::QUERY_CANCELED => StoreError::unavailable("a statement took longer than allowed"),
+        READ_ONLY => StoreError::unavailable("the server is read-only"),
+        SqlState::INVALID_CATALOG_NAME => StoreError::Configuration(format!(
+            "the PostgreSQL server has no such database ({})",
+            text()
+        )),
+        _ => match class(code) {
+            "28" => StoreError::Configuration(format!(
+                "the PostgreSQL server refuses this user or password ({})",
+                text()
+            )),
+            "08" | "53" | "57" | "58" => StoreError::unavailable(text()),
+            "23" => StoreError::Internal(format!(
+                "{} on {}",
+                text(),
+                database
+                    .constraint()
+                    .or(database.column())
+                    .unwrap_or_default()
+            )),
+            "42" => StoreError::Internal(format!("{}: {}", text(), database.message())),
+            _ => StoreError::Internal(text()),
+        },
+    }
+}
+
+fn class(code: &SqlState) -> &str {
+    code.code().get(..2).unwrap_or_default()
+}
+
+fn with_source(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,190 @@
+//! A transaction on either database.
+
+use super::{Dialect, Param, Row, postgres::PostgresTx, sqlite::SqliteTx};
+use crate::error::StoreError;
+
+/// A transaction that [`super::Db::write`] opened and will commit or roll back.
+///
+/// After a failed statement it can only be rolled back, on both databases. Nothing but its own
+/// statements should be awaited while it is open.
+pub struct Tx {
+    arm: TxArm,
+    trouble: Option<Trouble>,
+}
+
+pub(super) enum TxArm {
+    Sqlite(SqliteTx),
+    Postgres(Box<PostgresTx>),
+}
+
+/// The first failure inside a transaction, as far as it decides what happens to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Another transaction is in the way: roll back and repeat.
+    Busy,
+    /// The connection is gone and the transaction with it: repeat.
+    Lost,
+    /// The outcome of the commit is unknown: repeat, since writes change nothing the second time.
+    Unknown,
+    /// Anything else: the transaction is over.
+    Failed,
+}
+
+impl Trouble {
+    pub(super) fn of(error: &StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            StoreError::OutcomeUnknown => Self::Unknown,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl Tx {
+    pub(super) fn new(arm: TxArm) -> Self {
+        Self { arm, trouble: None }
+    }
+
+    /// Runs a statement and returns its rows, those of a `returning` clause included.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the transaction can then only be rolled back.
+    pub async fn query(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let result = match &mut self.arm {
+            TxArm::Sqlite(tx) => tx.query(sql, &params),
+            TxArm::Postgres(tx) => tx.query(sql, &params).await,
+        };
+        self.watch(result)
+    }
+
+    /// Runs a statement and returns its first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn query_opt(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn execute(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<u64, StoreError> {
+        let result = match &mut self.arm {
+            TxArm::Sqlite(tx) => tx.execute(sql, &params),
+            TxArm::Postgres(tx) => tx.execute(sql, &params).await,
+        };
+        self.watch(result)
+    }
+
+    /// Runs several statements without parameters, separated by `;`.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn batch(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let result = match &mut self.arm {
+            TxArm::Sqlite(tx) => tx.batch(sql),
+            TxArm::Postgres(tx) => tx.batch(sql).await,
+        };
+        self.watch(result)
+    }
+
+    /// Waits for a lock named by `key` that is held until the transaction ends.
+    ///
+    /// SQLite has one writer at a time, so that the lock is already held there.
+    ///
+    /// # Errors
+    /// As [`Tx::query`]; [`StoreError::Busy`] after the lock timeout.
+    pub async fn advisory_lock(&mut self, key: i64) -> Result<(), StoreError> {
+        match &mut self.arm {
+            TxArm::Sqlite(_) => Ok(()),
+            TxArm::Postgres(tx) => {
+                let result = tx.query(ADVISORY_LOCK, &[Param::from(key)]).await;
+                self.watch(result).map(|_| ())
+            }
+        }
+    }
+
+    /// Lifts the time limits of this transaction, for changes of the schema.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub(crate) async fn without_timeouts(&mut self) -> Result<(), StoreError> {
+        let result = match &mut self.arm {
+            TxArm::Sqlite(tx) => {
+                tx.without_timeouts();
+                Ok(())
+            }
+            TxArm::Postgres(tx) => tx.without_timeouts(WITHOUT_TIMEOUTS).await,
+        };
+        self.watch(result)
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match &self.arm {
+            TxArm::Sqlite(_) => Dialect::Sqlite,
+            TxArm::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        // PostgreSQL would answer "rollback" to this commit, and SQLite would keep half of it.
+        if self.trouble.is_some() {
+            self.rollback().await;
+            return Err(StoreError::Internal(
+                "a write went on after one of its statements had failed".to_owned(),
+            ));
+        }
+        match self.arm {
+            TxArm::Sqlite(tx) => tx.commit().await,
+            TxArm::Postgres(tx) => tx.commit().await,
+        }
+    }
+
+    pub(super) async fn rollback(self) {
+        match self.arm {
+            TxArm::Sqlite(tx) => tx.rollback(),
+            TxArm::Postgres(tx) => tx.rollback().await,
+        }
+    }
+
+    fn watch<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &result
+            && self.trouble.is_none()
+        {
+            self.trouble = Some(match &self.arm {
+                TxArm::Postgres(tx) if tx.is_lost() => Trouble::Lost,
+                _ => Trouble::of(error),
+            });
+        }
+        result
+    }
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tx({:?})", self.dialect())
+    }
+}
+
+const ADVISORY_LOCK: &str = "select pg_advisory_xact_lock($1)";
+
+const WITHOUT_TIMEOUTS: &str = "set local statement_timeout = 0; set local lock_timeout = 0";
