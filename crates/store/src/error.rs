@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The connection was lost while committing: the write may or may not have happened.
     #[error("the outcome of the write is unknown")]
     OutcomeUnknown,
+    /// The database was closed by a move: everything lives on in another one.
+    #[error("this database was moved and is closed")]
+    Moved,
     /// A uniqueness rule was violated.
     #[error("a unique value is already taken ({constraint})")]
     Unique {

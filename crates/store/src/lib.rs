@@ -4,13 +4,61 @@
 //! and bind typed parameters. [`Db::write`] runs a closure in a transaction that its caller cannot
 //! cancel halfway and repeats it when the database asks for that; [`migrate`] brings a database to
 //! the current schema.
+//!
+//! [`Store`] is what use cases work through. The data of one client is reached only through
+//! [`ClientReader`] and [`ClientTx`], which bind the client's id themselves; what belongs to the
+//! instance is a function of its table's module. The store takes ids and times and makes none.
 
+mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod changes;
+mod client_tx;
+pub mod clients;
+mod columns;
+mod counts;
+pub mod data_keys;
 pub mod db;
+pub mod digest_keys;
 pub mod error;
+pub mod idempotency;
+pub mod instance;
+pub mod integrations;
+mod key_state;
 pub mod migrate;
+pub mod nodes;
+mod page;
+pub mod root_keys;
+pub mod signing_keys;
+mod statements;
+mod store;
 mod tls;
+pub mod tokens;
 pub mod url;
+pub mod users;
 
+pub use accounts::{IntegrationChange, IntegrationDeleted, IntegrationInsert};
+pub use api_keys::{ApiKeyRow, ApiKeyWithClient};
+pub use changes::{ChangeKind, ChangeRow, FeedHead};
+pub use client_tx::{ClientReader, ClientScope, ClientTx};
+pub use clients::{ClientChange, ClientRow, Updated};
+pub use columns::Opaque;
+pub use counts::{Counts, counts};
+pub use data_keys::DataKeyRow;
 pub use db::{BoxFuture, Column, Db, DbOptions, Dialect, Param, Row, Tx};
+pub use digest_keys::{DigestKeyRow, DigestKeyUse};
 pub use error::StoreError;
+pub use idempotency::{IdempotencyRow, IdempotencyScope};
+pub use instance::{InstanceRow, InstanceState};
+pub use integrations::{IntegrationRow, IntegrationWithKey};
+pub use key_state::KeyState;
+pub use nodes::NodeRow;
+pub use page::{Page, PageQuery};
+pub use root_keys::{CanaryRow, RootKeyUse};
+pub use signing_keys::SigningKeyRow;
+#[doc(hidden)]
+pub use statements::statements;
+pub use store::{Source, Store};
+pub use tokens::{TokenIssue, TokenRow, TokenWithOwner};
 pub use url::{DatabaseUrl, UrlError};
+pub use users::{NewSecret, StoredSecret, UserChange, UserRow, UserWithClient};

@@ -117,6 +117,14 @@ impl Tx {
         }
     }
 
+    /// Gives this attempt up because another transaction was faster, so that the write runs again.
+    ///
+    /// Returns the error that the closure must return.
+    pub(crate) fn run_again(&mut self) -> StoreError {
+        self.trouble = Some(Trouble::Busy);
+        StoreError::Busy
+    }
+
     /// Lifts the time limits of this transaction, for changes of the schema.
     ///
     /// # Errors

@@ -1,0 +1,277 @@
+//! Changes to the accounts of a user at other services.
+//!
+//! Every change first updates the set's row, which serialises the changes of one set on both
+//! databases.
+
+use bosa_auth_core::{AuthStatus, DataKeyId, IntegrationId, Timestamp, UserId};
+
+use crate::client_tx::ClientScope;
+use crate::columns::{Opaque, statements};
+use crate::db::Tx;
+use crate::error::StoreError;
+use crate::integrations::IntegrationRow;
+use crate::params;
+
+/// What became of a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntegrationInsert {
+    /// It is stored.
+    Done {
+        /// Whether it is the first of its connector, and so the default.
+        selected: bool,
+    },
+    /// The client has no such user.
+    NoUser,
+    /// The user has that account already.
+    Taken,
+}
+
+/// A newly sealed authorization of an account, if its row still has the version that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrationChange {
+    /// The version that was read.
+    pub version: i64,
+    /// What the authorization permits, as a JSON array of texts.
+    pub auth_scopes: String,
+    /// The sealed authorization.
+    pub sealed: Opaque,
+    /// The data key that it is sealed under.
+    pub data_key_id: DataKeyId,
+    /// Whether the authorization can be used.
+    pub auth_status: AuthStatus,
+    /// The account's unchangeable id at the other service, when it is known.
+    pub subject: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An account that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrationDeleted {
+    /// Its id.
+    pub id: IntegrationId,
+    /// The account that became the default in its place, if it was the default.
+    pub promoted: Option<String>,
+}
+
+impl ClientScope<&mut Tx> {
+    /// Stores a new account, whatever client, version and selection the row names: the first
+    /// account of a connector becomes the default.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignKey`] when the client has no such data key.
+    pub async fn insert_integration(
+        &mut self,
+        row: &IntegrationRow,
+    ) -> Result<IntegrationInsert, StoreError> {
+        if !self.open_set(row.user_id, &row.connector).await? {
+            return Ok(IntegrationInsert::NoUser);
+        }
+        let set = params![self.client_id, row.user_id, row.connector.as_str()];
+        let selected = self.source.query_opt(ANY_IN_SET, set).await?.is_none();
+        let inserted = self
+            .source
+            .execute(
+                INSERT,
+                params![
+                    self.client_id,
+                    row.id,
+                    row.user_id,
+                    &row.connector,
+                    &row.user_identifier,
+                    &row.auth_scopes,
+                    &row.sealed,
+                    row.data_key_id,
+                    row.auth_status.as_str(),
+                    row.subject.as_deref(),
+                    selected,
+                    row.created_at,
+                    row.updated_at
+                ],
+            )
+            .await?;
+        Ok(match inserted {
+            0 => IntegrationInsert::Taken,
+            _ => IntegrationInsert::Done { selected },
+        })
+    }
+
+    /// Makes an account the default of its connector; false, having changed nothing, when the user
+    /// has no such account.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn select_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<bool, StoreError> {
+        if self
+            .locked_account(user_id, connector, user_identifier)
+            .await?
+            .is_none()
+        {
+            return Ok(false);
+        }
+        // The old default goes first: one statement for both can meet the unique index halfway.
+        for statement in [UNSELECT_OTHERS, SELECT] {
+            self.source
+                .execute(
+                    statement,
+                    params![self.client_id, user_id, connector, user_identifier],
+                )
+                .await?;
+        }
+        Ok(true)
+    }
+
+    /// Replaces the sealed authorization of an account; false when the row has another version or
+    /// is gone: read again.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignKey`] when the client has no such data key.
+    pub async fn update_integration(
+        &mut self,
+        id: IntegrationId,
+        change: &IntegrationChange,
+    ) -> Result<bool, StoreError> {
+        self.source
+            .execute(LOCK_SET_OF, params![self.client_id, id])
+            .await?;
+        let changed = self
+            .source
+            .execute(
+                UPDATE,
+                params![
+                    self.client_id,
+                    id,
+                    change.version,
+                    &change.auth_scopes,
+                    &change.sealed,
+                    change.data_key_id,
+                    change.auth_status.as_str(),
+                    change.subject.as_deref(),
+                    change.at
+                ],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Changes only the status of an account; false when the row has another version or is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn set_integration_status(
+        &mut self,
+        id: IntegrationId,
+        version: i64,
+        status: AuthStatus,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.source
+            .execute(LOCK_SET_OF, params![self.client_id, id])
+            .await?;
+        let changed = self
+            .source
+            .execute(
+                SET_STATUS,
+                params![self.client_id, id, version, status.as_str(), at],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Removes an account; `None` when the user has no such account. Removing the default makes the
+    /// newest remaining account the default.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn delete_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationDeleted>, StoreError> {
+        let account = self
+            .locked_account(user_id, connector, user_identifier)
+            .await?;
+        let Some((id, selected)) = account else {
+            return Ok(None);
+        };
+        self.source
+            .execute(DELETE, params![self.client_id, id])
+            .await?;
+        let mut promoted = None;
+        if selected {
+            let row = self
+                .source
+                .query_opt(PROMOTE, params![self.client_id, user_id, connector])
+                .await?;
+            promoted = row.map(|row| row.get(0)).transpose()?;
+        }
+        Ok(Some(IntegrationDeleted { id, promoted }))
+    }
+
+    /// Updates the row of a set, or makes it; false when the client has no such user.
+    async fn open_set(&mut self, user_id: UserId, connector: &str) -> Result<bool, StoreError> {
+        let set = params![self.client_id, user_id, connector];
+        match self.source.execute(OPEN_SET, set).await {
+            Ok(changed) => Ok(changed == 1),
+            // The user was deleted at this moment; the next attempt sees it.
+            Err(StoreError::ForeignKey) => Err(self.source.run_again()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Updates the row of a set, then finds one of its accounts: its id and whether it is the
+    /// default.
+    async fn locked_account(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<(IntegrationId, bool)>, StoreError> {
+        let set = params![self.client_id, user_id, connector];
+        if self.source.execute(LOCK_SET, set).await? == 0 {
+            return Ok(None);
+        }
+        let account = params![self.client_id, user_id, connector, user_identifier];
+        let row = self.source.query_opt(ACCOUNT, account).await?;
+        row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    }
+}
+
+statements! {
+    OPEN_SET = "insert into bosa_integration_sets (client_id, user_id, connector, version) \
+        select u.client_id, u.id, $3, 1 from bosa_users u where u.client_id = $1 and u.id = $2 \
+        on conflict (client_id, user_id, connector) \
+        do update set version = bosa_integration_sets.version + 1";
+    LOCK_SET = "update bosa_integration_sets set version = version + 1 \
+        where client_id = $1 and user_id = $2 and connector = $3";
+    LOCK_SET_OF = "update bosa_integration_sets set version = version + 1 \
+        where (client_id, user_id, connector) in \
+        (select client_id, user_id, connector from bosa_integrations where client_id = $1 and id = $2)";
+    ANY_IN_SET = "select 1 from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 limit 1";
+    ACCOUNT = "select id, selected from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4";
+    INSERT = "insert into bosa_integrations (client_id, id, user_id, connector, user_identifier, auth_scopes, \
+        sealed, data_key_id, version, auth_status, subject, selected, created_at, updated_at) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13) \
+        on conflict (client_id, user_id, connector, user_identifier) do nothing";
+    UNSELECT_OTHERS = "update bosa_integrations set selected = false \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier <> $4 and selected";
+    SELECT = "update bosa_integrations set selected = true \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4";
+    UPDATE = "update bosa_integrations set auth_scopes = $4, sealed = $5, data_key_id = $6, \
+        auth_status = $7, subject = $8, version = version + 1, updated_at = $9 \
+        where client_id = $1 and id = $2 and version = $3";
+    SET_STATUS = "update bosa_integrations set auth_status = $4, version = version + 1, updated_at = $5 \
+        where client_id = $1 and id = $2 and version = $3";
+    DELETE = "delete from bosa_integrations where client_id = $1 and id = $2";
+    PROMOTE = "update bosa_integrations set selected = true where client_id = $1 and id = \
+        (select id from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 \
+        order by created_at desc, id desc limit 1) returning user_identifier";
+}

@@ -1,0 +1,200 @@
+//! Keys that seal the values of one client.
+
+use bosa_auth_core::{ClientId, DataKeyId, Timestamp};
+
+use crate::client_tx::ClientScope;
+use crate::columns::{Columns, Opaque, statements};
+use crate::db::{Row, Tx};
+use crate::error::StoreError;
+use crate::params;
+use crate::store::Source;
+
+/// A sealed data key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataKeyRow {
+    /// The key's id.
+    pub id: DataKeyId,
+    /// The root key that it is sealed under.
+    pub root_key_id: String,
+    /// The sealed key.
+    pub sealed: Opaque,
+    /// False once a newer key seals new values.
+    pub is_active: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl<S: Source> ClientScope<S> {
+    /// Returns the key that seals new values.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn active_data_key(&mut self) -> Result<Option<DataKeyRow>, StoreError> {
+        let row = self.source.row(ACTIVE, params![self.client_id]).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Finds a data key of the client.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn data_key(&mut self, id: DataKeyId) -> Result<Option<DataKeyRow>, StoreError> {
+        let row = self.source.row(FIND, params![self.client_id, id]).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Lists the client's data keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn data_keys(&mut self) -> Result<Vec<DataKeyRow>, StoreError> {
+        let rows = self.source.rows(LIST, params![self.client_id]).await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+impl ClientScope<&mut Tx> {
+    /// Makes this key the active one if there is none; returns the active key, which may be another.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn insert_first_data_key(
+        &mut self,
+        key: &DataKeyRow,
+    ) -> Result<DataKeyRow, StoreError> {
+        self.source
+            .execute(
+                INSERT_ACTIVE,
+                params![
+                    self.client_id,
+                    key.id,
+                    &key.root_key_id,
+                    &key.sealed,
+                    key.created_at
+                ],
+            )
+            .await?;
+        match self.active_data_key().await? {
+            Some(active) => Ok(active),
+            // The winner of a race was replaced in between.
+            None => Err(self.source.run_again()),
+        }
+    }
+
+    /// Makes this key the one that seals new values; the former one only opens from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn replace_data_key(&mut self, key: &DataKeyRow) -> Result<(), StoreError> {
+        self.source
+            .execute(DEMOTE, params![self.client_id, key.id])
+            .await?;
+        self.insert_first_data_key(key).await.map(drop)
+    }
+
+    /// Overwrites the sealed bytes of all data keys of the client; returns how many.
+    ///
+    /// # Security
+    /// Cannot be undone: no value of the client can be opened afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn wipe_data_keys(&mut self, with: &[u8]) -> Result<u64, StoreError> {
+        self.source
+            .execute(WIPE, params![self.client_id, with])
+            .await
+    }
+
+    /// Seals a data key under another root key, if it is still sealed as it was read.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignKey`] when the root key has no canary.
+    pub async fn reseal_data_key(
+        &mut self,
+        before: &DataKeyRow,
+        root_key_id: &str,
+        sealed: &Opaque,
+    ) -> Result<bool, StoreError> {
+        let changed = self
+            .source
+            .execute(
+                RESEAL,
+                params![
+                    self.client_id,
+                    before.id,
+                    &before.sealed,
+                    root_key_id,
+                    sealed
+                ],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Removes a data key that seals nothing and is not the active one; false when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignKey`] while a value is sealed under it.
+    pub async fn delete_data_key(&mut self, id: DataKeyId) -> Result<bool, StoreError> {
+        Ok(self
+            .source
+            .execute(DELETE, params![self.client_id, id])
+            .await?
+            == 1)
+    }
+}
+
+/// Lists the clients whose data keys are sealed under a root key.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn clients_under(
+    mut source: impl Source,
+    root_key_id: &str,
+) -> Result<Vec<ClientId>, StoreError> {
+    let rows = source.rows(CLIENTS_UNDER, params![root_key_id]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+impl DataKeyRow {
+    pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.next()?,
+            root_key_id: columns.next()?,
+            sealed: columns.opaque()?,
+            is_active: columns.next::<String>()? == "active",
+            created_at: columns.next()?,
+        })
+    }
+}
+
+fn read(row: &Row) -> Result<DataKeyRow, StoreError> {
+    DataKeyRow::read(&mut Columns::of(row))
+}
+
+/// The columns of a data key, as `k`.
+macro_rules! data_key_columns {
+    () => {
+        "k.id, k.root_key_id, k.sealed, k.state, k.created_at"
+    };
+}
+
+pub(crate) use data_key_columns;
+
+statements! {
+    ACTIVE = concat!("select ", data_key_columns!(), " from bosa_data_keys k \
+        where k.client_id = $1 and k.state = 'active'");
+    FIND = concat!("select ", data_key_columns!(), " from bosa_data_keys k \
+        where k.client_id = $1 and k.id = $2");
+    LIST = concat!("select ", data_key_columns!(), " from bosa_data_keys k \
+        where k.client_id = $1 order by k.created_at, k.id");
+    INSERT_ACTIVE = "insert into bosa_data_keys (client_id, id, root_key_id, sealed, state, created_at) \
+        values ($1, $2, $3, $4, 'active', $5) on conflict (client_id) where state = 'active' do nothing";
+    DEMOTE = "update bosa_data_keys set state = 'retiring' \
+        where client_id = $1 and state = 'active' and id <> $2";
+    WIPE = "update bosa_data_keys set sealed = $2 where client_id = $1";
+    RESEAL = "update bosa_data_keys set root_key_id = $4, sealed = $5 \
+        where client_id = $1 and id = $2 and sealed = $3";
+    DELETE = "delete from bosa_data_keys where client_id = $1 and id = $2 and state = 'retiring'";
+    CLIENTS_UNDER = "select distinct client_id from bosa_data_keys where root_key_id = $1 order by client_id";
+}

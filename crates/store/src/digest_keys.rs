@@ -1,0 +1,129 @@
+//! Keys under which generated secrets are digested.
+
+use bosa_auth_core::{DigestKeyId, Timestamp};
+
+use crate::columns::{Columns, Opaque, statements};
+use crate::db::{Row, Tx};
+use crate::error::StoreError;
+use crate::key_state::KeyState;
+use crate::params;
+use crate::store::Source;
+
+/// A sealed digest key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestKeyRow {
+    /// The key's id.
+    pub id: DigestKeyId,
+    /// The root key that it is sealed under.
+    pub root_key_id: String,
+    /// The sealed key.
+    pub sealed: Opaque,
+    /// Whether new digests are made with it.
+    pub state: KeyState,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// How many credentials depend on a digest key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DigestKeyUse {
+    /// API keys that are not revoked.
+    pub api_keys: i64,
+    /// Users whose secret is a digest.
+    pub users: i64,
+}
+
+/// Lists all digest keys, oldest first.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn list(mut source: impl Source) -> Result<Vec<DigestKeyRow>, StoreError> {
+    let rows = source.rows(LIST, params![]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Finds a digest key.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn find(
+    mut source: impl Source,
+    id: DigestKeyId,
+) -> Result<Option<DigestKeyRow>, StoreError> {
+    let row = source.row(FIND, params![id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Makes this key the active one if there is none; returns the active key, which may be another.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn insert_first(tx: &mut Tx, key: &DigestKeyRow) -> Result<DigestKeyRow, StoreError> {
+    tx.execute(
+        INSERT_FIRST,
+        params![key.id, &key.root_key_id, &key.sealed, key.created_at],
+    )
+    .await?;
+    let row = tx.query_opt(ACTIVE, params![]).await?;
+    match row {
+        Some(row) => read(&row),
+        // The winner of a race was replaced in between.
+        None => Err(tx.run_again()),
+    }
+}
+
+/// Makes this key the active one; the former one only verifies from now on.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn replace_active(tx: &mut Tx, key: &DigestKeyRow) -> Result<(), StoreError> {
+    tx.execute(DEMOTE, params![key.id]).await?;
+    insert_first(tx, key).await.map(drop)
+}
+
+/// Removes a digest key that nothing depends on; false when there is none.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] while a credential depends on it.
+pub async fn delete(tx: &mut Tx, id: DigestKeyId) -> Result<bool, StoreError> {
+    Ok(tx.execute(DELETE, params![id]).await? == 1)
+}
+
+/// Counts what depends on a digest key.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn usage(mut source: impl Source, id: DigestKeyId) -> Result<DigestKeyUse, StoreError> {
+    let Some(row) = source.row(USAGE, params![id]).await? else {
+        return Ok(DigestKeyUse::default());
+    };
+    let mut columns = Columns::of(&row);
+    Ok(DigestKeyUse {
+        api_keys: columns.next()?,
+        users: columns.next()?,
+    })
+}
+
+fn read(row: &Row) -> Result<DigestKeyRow, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(DigestKeyRow {
+        id: columns.next()?,
+        root_key_id: columns.next()?,
+        sealed: columns.opaque()?,
+        state: columns.text("digest key state")?,
+        created_at: columns.next()?,
+    })
+}
+
+statements! {
+    LIST = "select id, root_key_id, sealed, state, created_at from bosa_digest_keys order by created_at, id";
+    FIND = "select id, root_key_id, sealed, state, created_at from bosa_digest_keys where id = $1";
+    ACTIVE = "select id, root_key_id, sealed, state, created_at from bosa_digest_keys where state = 'active'";
+    INSERT_FIRST = "insert into bosa_digest_keys (id, root_key_id, sealed, state, created_at) \
+        values ($1, $2, $3, 'active', $4) on conflict (state) where state = 'active' do nothing";
+    DEMOTE = "update bosa_digest_keys set state = 'verifying' where state = 'active' and id <> $1";
+    DELETE = "delete from bosa_digest_keys where id = $1";
+    USAGE = "select \
+        (select count(*) from bosa_api_keys where digest_key_id = $1 and revoked_at is null), \
+        (select count(*) from bosa_users where digest_key_id = $1)";
+}

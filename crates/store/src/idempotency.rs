@@ -1,0 +1,137 @@
+//! Requests that named an idempotency key.
+
+use bosa_auth_core::{DigestKeyId, OperationId, Timestamp};
+
+use crate::columns::{Columns, Opaque, statements};
+use crate::db::Tx;
+use crate::error::StoreError;
+use crate::params;
+use crate::store::Source;
+
+/// Whose request it is, and the digest of its idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyScope {
+    /// The authenticated caller.
+    pub caller: String,
+    /// The route.
+    pub route: String,
+    /// The keyed digest of the idempotency key.
+    pub key_digest: Opaque,
+}
+
+/// What is kept of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRow {
+    /// The keyed digest of the request.
+    pub request_digest: Opaque,
+    /// The digest key of both digests.
+    pub digest_key_id: DigestKeyId,
+    /// The operation that acted.
+    pub operation_id: OperationId,
+    /// The HTTP status of its answer.
+    pub status: i64,
+    /// The id of what it made.
+    pub resource_id: Option<String>,
+    /// When it acted.
+    pub created_at: Timestamp,
+}
+
+/// Inserts the record first in the effect's transaction; waits for one still in flight. False when
+/// there is one already.
+///
+/// # Errors
+/// [`StoreError::Busy`] when the wait takes longer than the lock timeout.
+pub async fn insert(
+    tx: &mut Tx,
+    scope: &IdempotencyScope,
+    row: &IdempotencyRow,
+) -> Result<bool, StoreError> {
+    let inserted = tx
+        .execute(
+            INSERT,
+            params![
+                &scope.caller,
+                &scope.route,
+                &scope.key_digest,
+                &row.request_digest,
+                row.digest_key_id,
+                row.operation_id,
+                row.status,
+                row.resource_id.as_deref(),
+                row.created_at
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Reads what is kept of a request.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn load(
+    mut source: impl Source,
+    scope: &IdempotencyScope,
+) -> Result<Option<IdempotencyRow>, StoreError> {
+    let row = source
+        .row(
+            LOAD,
+            params![&scope.caller, &scope.route, &scope.key_digest],
+        )
+        .await?;
+    row.map(|row| {
+        let mut columns = Columns::of(&row);
+        Ok(IdempotencyRow {
+            request_digest: columns.opaque()?,
+            digest_key_id: columns.next()?,
+            operation_id: columns.next()?,
+            status: columns.next()?,
+            resource_id: columns.next()?,
+            created_at: columns.next()?,
+        })
+    })
+    .transpose()
+}
+
+/// Writes the status and the resource of the answer into the record.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn complete(
+    tx: &mut Tx,
+    scope: &IdempotencyScope,
+    status: i64,
+    resource_id: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        COMPLETE,
+        params![
+            &scope.caller,
+            &scope.route,
+            &scope.key_digest,
+            status,
+            resource_id
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Forgets records made before `before`; returns how many.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn prune(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(PRUNE, params![before]).await
+}
+
+statements! {
+    INSERT = "insert into bosa_idempotency (caller, route, key_digest, request_digest, digest_key_id, \
+        operation_id, status, resource_id, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+        on conflict (caller, route, key_digest) do nothing";
+    LOAD = "select request_digest, digest_key_id, operation_id, status, resource_id, created_at \
+        from bosa_idempotency where caller = $1 and route = $2 and key_digest = $3";
+    COMPLETE = "update bosa_idempotency set status = $4, resource_id = $5 \
+        where caller = $1 and route = $2 and key_digest = $3";
+    PRUNE = "delete from bosa_idempotency where created_at < $1";
+}

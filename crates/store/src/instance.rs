@@ -1,0 +1,166 @@
+//! The row that says what this database is.
+
+use bosa_auth_core::{InstanceId, Timestamp};
+use uuid::Uuid;
+
+use crate::changes::{self, ChangeKind};
+use crate::columns::{Columns, Opaque, statements};
+use crate::db::Tx;
+use crate::error::StoreError;
+use crate::params;
+use crate::store::Source;
+
+/// Whether this database may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InstanceState {
+    /// In use.
+    Open,
+    /// Closed for good: everything lives on in another database.
+    Moved,
+}
+
+impl InstanceState {
+    /// Returns the state's fixed text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Moved => "moved",
+        }
+    }
+}
+
+impl std::str::FromStr for InstanceState {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "open" => Ok(Self::Open),
+            "moved" => Ok(Self::Moved),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What this database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceRow {
+    /// The instance's id; a restored backup has another one.
+    pub id: InstanceId,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// Whether it may be used.
+    pub state: InstanceState,
+    /// The root key that seals new keys.
+    pub active_root_key: String,
+    /// Where it went, when it was moved.
+    pub moved_to: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Reads the instance; `None` in a database that has only its schema.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn load(mut source: impl Source) -> Result<Option<InstanceRow>, StoreError> {
+    let row = source.row(LOAD, params![]).await?;
+    row.map(|row| {
+        let mut columns = Columns::of(&row);
+        Ok(InstanceRow {
+            id: columns.next()?,
+            issuer: columns.next()?,
+            state: columns.text("instance state")?,
+            active_root_key: columns.next()?,
+            moved_to: columns.next()?,
+            created_at: columns.next()?,
+        })
+    })
+    .transpose()
+}
+
+/// Makes the instance with the canary of its root key and the head of its change feed.
+///
+/// Returns false, having changed nothing, when there is an instance already.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn create(
+    tx: &mut Tx,
+    instance: &InstanceRow,
+    canary: &Opaque,
+    feed_mark: Uuid,
+) -> Result<bool, StoreError> {
+    if load(&mut *tx).await?.is_some() {
+        return Ok(false);
+    }
+    crate::root_keys::insert_canary(tx, &instance.active_root_key, canary, instance.created_at)
+        .await?;
+    let inserted = tx
+        .execute(
+            CREATE,
+            params![
+                instance.id,
+                &instance.issuer,
+                instance.state.as_str(),
+                &instance.active_root_key,
+                instance.moved_to.as_deref(),
+                instance.created_at
+            ],
+        )
+        .await?;
+    if inserted == 0 {
+        // Another process was faster: what this one has written must not stay.
+        return Err(tx.run_again());
+    }
+    tx.execute(CREATE_FEED, params![feed_mark]).await?;
+    changes::append(
+        tx,
+        feed_mark,
+        ChangeKind::Instance,
+        None,
+        None,
+        instance.created_at,
+    )
+    .await?;
+    Ok(true)
+}
+
+/// Opens or closes the instance; `moved_to` says where it went.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn set_state(
+    tx: &mut Tx,
+    state: InstanceState,
+    moved_to: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(SET_STATE, params![state.as_str(), moved_to])
+        .await?;
+    Ok(())
+}
+
+/// Names the root key that seals new keys; its canary must be there.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] when the key has no canary.
+pub async fn set_active_root_key(tx: &mut Tx, root_key_id: &str) -> Result<(), StoreError> {
+    tx.execute(SET_ACTIVE_ROOT_KEY, params![root_key_id])
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn state(mut source: impl Source) -> Result<Option<InstanceState>, StoreError> {
+    let row = source.row(STATE, params![]).await?;
+    row.map(|row| Columns::of(&row).text("instance state"))
+        .transpose()
+}
+
+statements! {
+    LOAD = "select id, issuer, state, active_root_key, moved_to, created_at from bosa_instance";
+    STATE = "select state from bosa_instance";
+    CREATE = "insert into bosa_instance (singleton, id, issuer, state, active_root_key, moved_to, created_at) \
+        values (1, $1, $2, $3, $4, $5, $6) on conflict (singleton) do nothing";
+    CREATE_FEED = "insert into bosa_feed_head (singleton, seq, mark) values (1, 0, $1)";
+    SET_STATE = "update bosa_instance set state = $1, moved_to = $2";
+    SET_ACTIVE_ROOT_KEY = "update bosa_instance set active_root_key = $1";
+}

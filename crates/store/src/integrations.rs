@@ -1,0 +1,261 @@
+//! Accounts of a user at other services: rows and reads.
+
+use bosa_auth_core::{AuthStatus, ClientId, DataKeyId, IntegrationId, Timestamp, UserId};
+use uuid::Uuid;
+
+use crate::client_tx::ClientScope;
+use crate::columns::{Columns, Opaque, statements};
+use crate::data_keys::{DataKeyRow, data_key_columns};
+use crate::db::Row;
+use crate::error::StoreError;
+use crate::page::{Page, PageQuery};
+use crate::params;
+use crate::store::Source;
+
+/// An account of a user at another service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrationRow {
+    /// The client of the user.
+    pub client_id: ClientId,
+    /// The account's id here.
+    pub id: IntegrationId,
+    /// The user that it belongs to.
+    pub user_id: UserId,
+    /// The connector.
+    pub connector: String,
+    /// The account's name at the other service.
+    pub user_identifier: String,
+    /// What the authorization permits, as a JSON array of texts.
+    pub auth_scopes: String,
+    /// The sealed authorization.
+    pub sealed: Opaque,
+    /// The data key that it is sealed under.
+    pub data_key_id: DataKeyId,
+    /// Raised with every change of the sealed authorization or its status.
+    pub version: i64,
+    /// Whether the authorization can be used.
+    pub auth_status: AuthStatus,
+    /// The account's unchangeable id at the other service, when it is known.
+    pub subject: Option<String>,
+    /// Whether it is the default account of its connector.
+    pub selected: bool,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// An account with the sealed key that opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrationWithKey {
+    /// The account.
+    pub integration: IntegrationRow,
+    /// Its data key.
+    pub key: DataKeyRow,
+}
+
+impl<S: Source> ClientScope<S> {
+    /// Finds the default account of a user at a connector.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn default_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+    ) -> Result<Option<IntegrationWithKey>, StoreError> {
+        let row = self
+            .source
+            .row(DEFAULT, params![self.client_id, user_id, connector])
+            .await?;
+        row.as_ref().map(read_with_key).transpose()
+    }
+
+    /// Finds an account of a user at a connector by its name there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn named_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationWithKey>, StoreError> {
+        let row = self
+            .source
+            .row(
+                NAMED,
+                params![self.client_id, user_id, connector, user_identifier],
+            )
+            .await?;
+        row.as_ref().map(read_with_key).transpose()
+    }
+
+    /// Tells whether a user has an account at a connector.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn has_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+    ) -> Result<bool, StoreError> {
+        let row = self
+            .source
+            .row(HAS, params![self.client_id, user_id, connector])
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Lists all accounts of a user, or those at one connector, by connector and age.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn integrations(
+        &mut self,
+        user_id: UserId,
+        connector: Option<&str>,
+    ) -> Result<Vec<IntegrationWithKey>, StoreError> {
+        let rows = match connector {
+            None => {
+                self.source
+                    .rows(LIST, params![self.client_id, user_id])
+                    .await?
+            }
+            Some(connector) => {
+                let params = params![self.client_id, user_id, connector];
+                self.source.rows(LIST_AT, params).await?
+            }
+        };
+        rows.iter().map(read_with_key).collect()
+    }
+
+    /// Lists a page of the accounts of a user, or of those at one connector, in the order of ids.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn integrations_page(
+        &mut self,
+        user_id: UserId,
+        connector: Option<&str>,
+        query: PageQuery<IntegrationId>,
+    ) -> Result<Page<IntegrationRow, IntegrationId>, StoreError> {
+        let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+        let (client, limit) = (self.client_id, query.fetch());
+        let rows = match connector {
+            None => {
+                let params = params![client, user_id, after, limit];
+                self.source.rows(PAGE, params).await?
+            }
+            Some(connector) => {
+                let params = params![client, user_id, after, limit, connector];
+                self.source.rows(PAGE_AT, params).await?
+            }
+        };
+        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Page::cut(items, &query, |row: &IntegrationRow| row.id))
+    }
+
+    /// Lists the names of a user's accounts at a connector, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn account_names(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .source
+            .rows(NAMES, params![self.client_id, user_id, connector])
+            .await?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Lists a page of all accounts of the client with their keys, for maintenance of the vault.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn all_integrations(
+        &mut self,
+        query: PageQuery<IntegrationId>,
+    ) -> Result<Page<IntegrationWithKey, IntegrationId>, StoreError> {
+        let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+        let rows = self
+            .source
+            .rows(PAGE_ALL, params![self.client_id, after, query.fetch()])
+            .await?;
+        let items = rows.iter().map(read_with_key).collect::<Result<_, _>>()?;
+        Ok(Page::cut(items, &query, |row: &IntegrationWithKey| {
+            row.integration.id
+        }))
+    }
+}
+
+impl IntegrationRow {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            client_id: columns.next()?,
+            id: columns.next()?,
+            user_id: columns.next()?,
+            connector: columns.next()?,
+            user_identifier: columns.next()?,
+            auth_scopes: columns.next()?,
+            sealed: columns.opaque()?,
+            data_key_id: columns.next()?,
+            version: columns.next()?,
+            auth_status: columns.text("auth status")?,
+            subject: columns.next()?,
+            selected: columns.next()?,
+            created_at: columns.next()?,
+            updated_at: columns.next()?,
+        })
+    }
+}
+
+fn read(row: &Row) -> Result<IntegrationRow, StoreError> {
+    IntegrationRow::read(&mut Columns::of(row))
+}
+
+fn read_with_key(row: &Row) -> Result<IntegrationWithKey, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(IntegrationWithKey {
+        integration: IntegrationRow::read(&mut columns)?,
+        key: DataKeyRow::read(&mut columns)?,
+    })
+}
+
+macro_rules! integration_columns {
+    () => {
+        "a.client_id, a.id, a.user_id, a.connector, a.user_identifier, a.auth_scopes, a.sealed, \
+         a.data_key_id, a.version, a.auth_status, a.subject, a.selected, a.created_at, a.updated_at"
+    };
+}
+
+macro_rules! select_with_key {
+    ($condition:literal) => {
+        concat!(
+            "select ", integration_columns!(), ", ", data_key_columns!(), " from bosa_integrations a \
+             join bosa_data_keys k on k.client_id = a.client_id and k.id = a.data_key_id where ",
+            $condition
+        )
+    };
+}
+
+statements! {
+    DEFAULT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 and a.selected");
+    NAMED = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
+        and a.user_identifier = $4");
+    HAS = "select 1 from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 limit 1";
+    LIST = select_with_key!("a.client_id = $1 and a.user_id = $2 \
+        order by a.connector, a.created_at, a.id");
+    LIST_AT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
+        order by a.created_at, a.id");
+    PAGE = concat!("select ", integration_columns!(), " from bosa_integrations a \
+        where a.client_id = $1 and a.user_id = $2 and a.id > $3 order by a.id limit $4");
+    PAGE_AT = concat!("select ", integration_columns!(), " from bosa_integrations a \
+        where a.client_id = $1 and a.user_id = $2 and a.id > $3 and a.connector = $5 order by a.id limit $4");
+    PAGE_ALL = select_with_key!("a.client_id = $1 and a.id > $2 order by a.id limit $3");
+    NAMES = "select user_identifier from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 order by user_identifier";
+}

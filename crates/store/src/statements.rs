@@ -1,0 +1,25 @@
+//! Every statement of the table modules, for the tests that prepare them on both databases.
+
+/// Lists the statements by name.
+#[doc(hidden)]
+pub fn statements() -> Vec<(&'static str, &'static str)> {
+    [
+        crate::accounts::STATEMENTS,
+        crate::api_keys::STATEMENTS,
+        crate::audit::STATEMENTS,
+        crate::changes::STATEMENTS,
+        crate::clients::STATEMENTS,
+        crate::counts::STATEMENTS,
+        crate::data_keys::STATEMENTS,
+        crate::digest_keys::STATEMENTS,
+        crate::idempotency::STATEMENTS,
+        crate::instance::STATEMENTS,
+        crate::integrations::STATEMENTS,
+        crate::nodes::STATEMENTS,
+        crate::root_keys::STATEMENTS,
+        crate::signing_keys::STATEMENTS,
+        crate::tokens::STATEMENTS,
+        crate::users::STATEMENTS,
+    ]
+    .concat()
+}

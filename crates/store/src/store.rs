@@ -1,0 +1,152 @@
+//! The handle that use cases work through, and where statements may run.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bosa_auth_core::ClientId;
+
+use crate::client_tx::ClientReader;
+use crate::db::{BoxFuture, Db, Dialect, Param, Row, Tx};
+use crate::error::StoreError;
+use crate::instance::InstanceState;
+
+/// A database of this system: reads on the pool, writes in transactions.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Works on an open, migrated database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Returns the database itself, for migrations, pings and closing.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Returns the view of one client's data outside a transaction.
+    pub fn client(&self, id: ClientId) -> ClientReader<'_> {
+        ClientReader::new(self, id)
+    }
+
+    /// Runs `f` in a transaction that the caller cannot cancel.
+    ///
+    /// `f` may run more than once: it gets its ids and times from outside and changes nothing when
+    /// an earlier attempt of the same call was committed after all.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] when this database was closed by a move to another one; otherwise what
+    /// `f` or the commit returns.
+    pub async fn write<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        self.locked(LOCK_SHARED, f).await
+    }
+
+    /// Runs `f` in a transaction while no other transaction of [`write`](Self::write) is open.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn exclusive_write<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        self.locked(LOCK_EXCLUSIVE, f).await
+    }
+
+    async fn locked<T, E, F>(&self, lock: &'static str, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        let f = Arc::new(f);
+        self.db
+            .write(move |tx| {
+                let f = Arc::clone(&f);
+                Box::pin(async move {
+                    enter(tx, lock).await?;
+                    f(tx).await
+                })
+            })
+            .await
+    }
+}
+
+/// Where a statement that only reads may run: on the pool, or inside a transaction.
+pub trait Source: Send {
+    /// Returns all rows of the statement.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    fn rows(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// Returns the statement's first row, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    fn row(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send {
+        let rows = self.rows(sql, params);
+        async { Ok(rows.await?.into_iter().next()) }
+    }
+}
+
+impl Source for &Store {
+    async fn rows(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.db.read(sql, params).await
+    }
+}
+
+impl Source for &mut Tx {
+    async fn rows(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.query(sql, params).await
+    }
+}
+
+/// Takes the lock that a move excludes, then looks whether the database is still open.
+///
+/// Two statements on purpose: one statement would look at the state as it was before it waited.
+async fn enter(tx: &mut Tx, lock: &'static str) -> Result<(), StoreError> {
+    match tx.dialect() {
+        // `begin immediate` has already excluded every other writer.
+        Dialect::Sqlite => {}
+        Dialect::Postgres => {
+            tx.query(lock, crate::params![WRITER_LOCK]).await?;
+        }
+    }
+    match crate::instance::state(tx).await? {
+        None | Some(InstanceState::Open) => Ok(()),
+        Some(InstanceState::Moved) => Err(StoreError::Moved),
+    }
+}
+
+/// The key of the advisory lock: "bosawrit" in ASCII.
+const WRITER_LOCK: i64 = 0x626f_7361_7772_6974;
+
+// PostgreSQL only.
+const LOCK_SHARED: &str = "select pg_advisory_xact_lock_shared($1)";
+const LOCK_EXCLUSIVE: &str = "select pg_advisory_xact_lock($1)";
