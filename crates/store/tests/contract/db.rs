@@ -1,0 +1,7 @@
+//! One SQL text, two databases, one behaviour.
+
+mod files;
+mod lost;
+mod tables;
+mod values;
+mod writes;
