@@ -2,6 +2,7 @@
 # A private PostgreSQL cluster for tests: no system service, no password, no durability.
 #
 #   eval "$(scripts/postgres.sh start)"   starts it (or finds it running), exports its URL
+#                                         and the file of its certificate authority
 #   scripts/postgres.sh url               prints the URL of the running cluster
 #   scripts/postgres.sh stop              stops it and removes its data
 #
@@ -15,7 +16,7 @@ readonly OLDEST=15
 readonly ROLE=bosa
 
 usage() {
-    sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 fail() {
@@ -89,6 +90,24 @@ port_in_use() {
     (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# A certificate authority and a certificate of its for `localhost`, where openssl is at hand: the
+# tests of TLS need them.
+make_certificates() {
+    command -v openssl >/dev/null || return 0
+    (
+        cd "$dir/data"
+        as_server openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+            -days 30 -subj '/CN=test authority' -keyout ca.key -out ca.crt
+        as_server openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+            -subj '/CN=localhost' -keyout server.key -out server.csr
+        echo 'subjectAltName=DNS:localhost' | as_server tee san.cnf
+        as_server openssl x509 -req -in server.csr -days 30 -CA ca.crt -CAkey ca.key \
+            -CAcreateserial -extfile san.cnf -out server.crt
+    ) >"$dir/openssl.log" 2>&1 9>&- || { cat "$dir/openssl.log" >&2 && fail "no certificates"; }
+    cp "$dir/data/ca.crt" "$dir/ca.crt"
+    echo 'ssl = on' >>"$dir/data/postgresql.conf"
+}
+
 start_server() {
     local port sockets attempt
     sockets=$dir
@@ -132,7 +151,11 @@ start() {
             --no-sync --encoding=UTF8 --locale=C) >"$dir/initdb.log" 2>&1 9>&- ||
             { cat "$dir/initdb.log" >&2 && fail "initdb failed"; }
         echo "include 'bosa.conf'" >>"$dir/data/postgresql.conf"
+        make_certificates
         start_server
+    fi
+    if [ -f "$dir/ca.crt" ]; then
+        printf 'export BOSA_AUTH_TEST_POSTGRES_CA=%q\n' "$dir/ca.crt"
     fi
     printf 'export BOSA_AUTH_TEST_POSTGRES_URL=%q\n' "$(cat "$dir/url")"
 }
@@ -143,7 +166,7 @@ stop() {
     if [ -n "$bin" ] && running; then
         (cd / && as_server "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop) >/dev/null
     fi
-    rm -rf "$dir/data" "$dir/log" "$dir/initdb.log" "$dir/url" "$dir/lock"
+    rm -rf "$dir/data" "$dir/log" "$dir/initdb.log" "$dir/openssl.log" "$dir/ca.crt" "$dir/url" "$dir/lock"
     rmdir "$dir" 2>/dev/null || true
 }
 

@@ -45,7 +45,6 @@ enum Arm {
 
 /// Limits of a [`Db`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct DbOptions {
     /// The most connections to PostgreSQL; SQLite has one for writes and at most four for reads.
     pub pool_size: usize,

@@ -3,5 +3,6 @@
 mod files;
 mod lost;
 mod tables;
+mod tls;
 mod values;
 mod writes;

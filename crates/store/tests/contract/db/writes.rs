@@ -179,8 +179,10 @@ on_every_database! {
     }
 
     async fn a_statement_that_takes_too_long_is_stopped(db: TestDatabase) -> Outcome {
-        let mut options = DbOptions::default();
-        options.statement_timeout = Duration::from_millis(20);
+        let options = DbOptions {
+            statement_timeout: Duration::from_millis(20),
+            ..DbOptions::default()
+        };
         let hasty = Db::open(&db.url(), options).await?;
         let error = hasty.read(ENDLESS, params![]).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
