@@ -1,11 +1,5 @@
 //! What every use of the database relies on, on SQLite and on PostgreSQL.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-
 mod db;
 mod migrate;
+mod tables;

@@ -1,0 +1,128 @@
+use std::collections::BTreeSet;
+
+use bosa_auth_store::statements;
+use bosa_auth_testkit::TestDatabase;
+use tokio_postgres::types::Type;
+
+#[tokio::test]
+async fn every_statement_is_understood_by_sqlite() {
+    let db = TestDatabase::sqlite().await.migrated().await;
+    let path = db.url();
+    let connection = rusqlite::Connection::open(path.sqlite_path().unwrap()).unwrap();
+    for (name, sql) in statements() {
+        if let Err(error) = connection.prepare(sql) {
+            panic!("{name}: {error}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_statement_is_understood_by_postgresql() {
+    let db = TestDatabase::postgres().await.migrated().await;
+    let rows = db
+        .db()
+        .read("select current_database()::text", vec![])
+        .await
+        .unwrap();
+    let name: String = rows[0].get(0).unwrap();
+    let mut config: tokio_postgres::Config = std::env::var("BOSA_AUTH_TEST_POSTGRES_URL")
+        .unwrap()
+        .parse()
+        .unwrap();
+    config.dbname(&name);
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let ours = [Type::BOOL, Type::INT8, Type::TEXT, Type::BYTEA, Type::UUID];
+    for (name, sql) in statements() {
+        let prepared = match client.prepare(sql).await {
+            Ok(prepared) => prepared,
+            Err(error) => panic!("{name}: {error:?}"),
+        };
+        for parameter in prepared.params() {
+            assert!(ours.contains(parameter), "{name} wants a {parameter}");
+        }
+    }
+}
+
+#[test]
+fn every_conflict_clause_names_its_target() {
+    for (name, sql) in statements() {
+        for (position, _) in sql.match_indices("on conflict") {
+            let rest = &sql[position + "on conflict".len()..];
+            assert!(rest.starts_with(" ("), "{name}: a bare conflict clause");
+        }
+    }
+}
+
+#[test]
+fn statements_are_written_in_the_common_dialect() {
+    let mut names = BTreeSet::new();
+    for (name, sql) in statements() {
+        assert!(names.insert(name), "{name} is there twice");
+        assert_eq!(sql, sql.to_lowercase(), "{name} is not lowercase");
+        for forbidden in [
+            "now()",
+            "select *",
+            "returning *",
+            "?",
+            "for update",
+            "::",
+            "current_timestamp",
+        ] {
+            assert!(!sql.contains(forbidden), "{name} has {forbidden}");
+        }
+        assert!(!sql.contains("  "), "{name} has a gap");
+    }
+}
+
+#[test]
+fn placeholders_of_a_statement_have_no_gap() {
+    for (name, sql) in statements() {
+        let used: BTreeSet<usize> = sql
+            .split('$')
+            .skip(1)
+            .map(|rest| {
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                digits.parse().unwrap()
+            })
+            .collect();
+        assert_eq!(
+            used.last().copied().unwrap_or(0),
+            used.len(),
+            "{name}: {used:?}"
+        );
+    }
+}
+
+#[test]
+fn statements_on_tenant_tables_bind_a_client_or_are_on_the_closed_list() {
+    let tenant_tables = [
+        "bosa_api_keys",
+        "bosa_users",
+        "bosa_tokens",
+        "bosa_integration",
+        "bosa_data_keys",
+    ];
+    let closed = [
+        "api_keys::FIND_WITH_CLIENT",
+        "api_keys::TOUCH",
+        "api_keys::REVOKE_ALL",
+        "users::FIND_ANY",
+        "tokens::FIND_ANY",
+        "tokens::PRUNE",
+        "data_keys::CLIENTS_UNDER",
+        "digest_keys::USAGE",
+        "root_keys::USAGE",
+        "counts::COUNTS",
+    ];
+    for (name, sql) in statements() {
+        let short = name.trim_start_matches("bosa_auth_store::");
+        let on_tenant_data = tenant_tables.iter().any(|table| sql.contains(table));
+        if on_tenant_data && !closed.contains(&short) {
+            let binds = sql.contains("client_id = $1")
+                || sql.contains("c.id = $1")
+                || sql.contains("(client_id, ") && sql.contains("values ($1, ");
+            assert!(binds, "{name} binds no client");
+        }
+    }
+}
