@@ -15,7 +15,9 @@ pub mod password;
 mod permission;
 mod secret;
 mod text_enum;
+pub mod token;
 mod user;
+pub mod vault;
 
 pub use audit::{Actor, AuditAction, AuditEvent};
 pub use client::ClientState;
