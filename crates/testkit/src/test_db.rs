@@ -20,10 +20,7 @@ pub struct TestDatabase {
 enum Keep {
     Nothing,
     Directory(TempDir),
-    Postgres {
-        #[expect(dead_code, reason = "its drop removes the database")]
-        database: OwnDatabase,
-    },
+    Postgres { database: OwnDatabase },
 }
 
 impl TestDatabase {
@@ -68,6 +65,18 @@ impl TestDatabase {
             give_up("the test database cannot be migrated", &error);
         }
         self
+    }
+
+    /// Returns the address of the database as text, for settings.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match &self.keep {
+            Keep::Nothing => "sqlite://".to_owned(),
+            Keep::Directory(directory) => {
+                format!("sqlite:///{}", directory.path().join("auth.db").display())
+            }
+            Keep::Postgres { database } => database.url().to_owned(),
+        }
     }
 
     /// Where the database is, to open another handle.

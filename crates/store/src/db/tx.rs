@@ -120,7 +120,7 @@ impl Tx {
     /// Gives this attempt up because another transaction was faster, so that the write runs again.
     ///
     /// Returns the error that the closure must return.
-    pub(crate) fn run_again(&mut self) -> StoreError {
+    pub fn run_again(&mut self) -> StoreError {
         self.trouble = Some(Trouble::Busy);
         StoreError::Busy
     }

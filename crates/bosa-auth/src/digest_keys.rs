@@ -1,0 +1,146 @@
+//! The opened digest keys of this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
+use bosa_auth_core::{DigestKey, DigestKeyId, Entropy, Timestamp};
+use bosa_auth_store::digest_keys::{self, DigestKeyRow};
+use bosa_auth_store::{KeyState, Store};
+
+use crate::error::{Error, Result};
+use crate::instance::root_key;
+
+/// Every digest key by its id, and the one that new digests are made with.
+#[derive(Debug)]
+pub(crate) struct DigestKeys(RwLock<Opened>);
+
+#[derive(Debug)]
+struct Opened {
+    active: (DigestKeyId, Arc<DigestKey>),
+    by_id: HashMap<DigestKeyId, Arc<DigestKey>>,
+}
+
+impl DigestKeys {
+    /// Opens the keys of the database; makes the first one when there is none.
+    pub(crate) async fn load(
+        store: &Store,
+        root_keys: &RootKeyring,
+        active_root_key: &str,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        if let Some(opened) = open_all(store, root_keys).await? {
+            return Ok(Self(RwLock::new(opened)));
+        }
+        make_first(store, root_keys, active_root_key, now, entropy).await?;
+        match open_all(store, root_keys).await? {
+            Some(opened) => Ok(Self(RwLock::new(opened))),
+            None => Err(Error::internal("no digest key is active")),
+        }
+    }
+
+    /// The key that new digests are made with.
+    pub(crate) fn active(&self) -> (DigestKeyId, Arc<DigestKey>) {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .active
+            .clone()
+    }
+
+    /// A key by its id; read again from the database when it is not known here yet.
+    ///
+    /// # Errors
+    /// `Unreadable` when the database does not have it either.
+    pub(crate) async fn get(
+        &self,
+        id: DigestKeyId,
+        store: &Store,
+        root_keys: &RootKeyring,
+    ) -> Result<Arc<DigestKey>> {
+        if let Some(key) = self.known(id) {
+            return Ok(key);
+        }
+        if let Some(opened) = open_all(store, root_keys).await? {
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        }
+        self.known(id).ok_or_else(|| Error::Unreadable {
+            what: "a digest without its key".to_owned(),
+        })
+    }
+
+    fn known(&self, id: DigestKeyId) -> Option<Arc<DigestKey>> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_id
+            .get(&id)
+            .cloned()
+    }
+}
+
+async fn open_all(store: &Store, root_keys: &RootKeyring) -> Result<Option<Opened>> {
+    let mut active = None;
+    let mut by_id = HashMap::new();
+    for row in digest_keys::list(store).await? {
+        let root = root_key(root_keys, &row.root_key_id)?;
+        let bytes = open_key(
+            root,
+            KeyPurpose::DigestKey,
+            &row.id.to_string(),
+            &row.sealed,
+        )
+        .map_err(|_| Error::Unreadable {
+            what: "a digest key".to_owned(),
+        })?;
+        let bytes: [u8; 32] = bytes.expose().try_into().map_err(|_| Error::Unreadable {
+            what: "a digest key".to_owned(),
+        })?;
+        let key = Arc::new(DigestKey::from_bytes(bytes));
+        if row.state == KeyState::Active {
+            active = Some((row.id, key.clone()));
+        }
+        by_id.insert(row.id, key);
+    }
+    Ok(active.map(|active| Opened { active, by_id }))
+}
+
+/// Makes the first key by compare-and-set: when another process is faster, its key stays.
+async fn make_first(
+    store: &Store,
+    root_keys: &RootKeyring,
+    active_root_key: &str,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<()> {
+    let id = DigestKeyId::generate(now, entropy)?;
+    let key = DigestKey::generate(entropy)?;
+    let root = root_key(root_keys, active_root_key)?;
+    let sealed = seal_key(
+        root,
+        KeyPurpose::DigestKey,
+        &id.to_string(),
+        key.expose(),
+        entropy,
+    )
+    .map_err(Error::internal)?;
+    let row = Arc::new(DigestKeyRow {
+        id,
+        root_key_id: active_root_key.to_owned(),
+        sealed: sealed.into(),
+        state: KeyState::Active,
+        created_at: now,
+    });
+    store
+        .write(move |tx| {
+            let row = row.clone();
+            Box::pin(async move {
+                digest_keys::insert_first(tx, &row)
+                    .await
+                    .map_err(Error::from)
+            })
+        })
+        .await
+        .map(drop)
+}

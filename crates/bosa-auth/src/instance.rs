@@ -1,0 +1,317 @@
+//! What an instance stands on: its root keys, and the proof that they are the right ones.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bosa_auth_core::token::SigningKey;
+use bosa_auth_core::vault::{RootKey, RootKeyId, RootKeyring, open_canary, seal_canary};
+use bosa_auth_core::{Clock, Entropy, InstanceId, Secret};
+use bosa_auth_store::instance::{self, InstanceRow, InstanceState};
+use bosa_auth_store::root_keys::{self, CanaryRow};
+use bosa_auth_store::{Opaque, Store};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::key_files::{KeyDirectory, MASTER_KEY, ROOT_KEYS, SIGNING_KEY};
+use crate::settings::{MasterKeys, Settings, how_to_make};
+use crate::signing_keys::generate_configured;
+
+const FIRST_ROOT_KEY: &str = "k1";
+
+/// The keys outside the database that an instance runs on.
+#[derive(Debug)]
+pub(crate) struct Custody {
+    pub(crate) instance: InstanceRow,
+    pub(crate) root_keys: RootKeyring,
+    pub(crate) signing_key: Option<SigningKey>,
+    pub(crate) master_keys: MasterKeys,
+    /// A master key that this start generated.
+    pub(crate) generated_master_key: Option<Secret>,
+}
+
+/// Where generated keys may be kept.
+#[derive(Debug)]
+pub(crate) enum KeyPlace {
+    Directory(KeyDirectory),
+    /// For an in-memory database.
+    Memory,
+    /// PostgreSQL: keys must be configured.
+    Nowhere,
+}
+
+impl KeyPlace {
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Secret>> {
+        match self {
+            KeyPlace::Directory(directory) => directory.read(name),
+            KeyPlace::Memory | KeyPlace::Nowhere => Ok(None),
+        }
+    }
+
+    fn keep(&self, name: &str, content: Secret, entropy: &dyn Entropy) -> Result<Secret> {
+        match self {
+            KeyPlace::Directory(directory) => directory.create_once(name, &content, entropy),
+            KeyPlace::Memory | KeyPlace::Nowhere => Ok(content),
+        }
+    }
+
+    fn names(&self, name: &str) -> String {
+        match self {
+            KeyPlace::Directory(directory) => directory.path_of(name).display().to_string(),
+            KeyPlace::Memory | KeyPlace::Nowhere => name.to_owned(),
+        }
+    }
+}
+
+/// Opens the instance of the database, or makes it when there is none yet.
+///
+/// # Errors
+/// `Configuration`: a key is missing or wrong, or the instance was moved elsewhere.
+pub(crate) async fn establish(
+    store: &Store,
+    settings: &mut Settings,
+    place: &KeyPlace,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<Custody> {
+    let existing = instance::load(store).await?;
+    let root_keys = match (settings.root_keys.take(), place.read(ROOT_KEYS)?) {
+        (Some(configured), _) => configured,
+        (None, Some(file)) => parse_root_keys(&file, place)?,
+        (None, None) if existing.is_some() => return Err(missing_root_keys(place)),
+        (None, None) => generate_root_keys(place, entropy)?,
+    };
+    let signing_key = match settings.signing_key.take() {
+        Some(configured) => Some(configured),
+        None => kept_signing_key(settings, place, existing.is_some(), entropy)?,
+    };
+    let (master_keys, generated_master_key) = kept_master_keys(settings, place, entropy)?;
+    let instance = match existing {
+        Some(instance) => instance,
+        None => create(store, settings, &root_keys, clock, entropy).await?,
+    };
+    check_canaries(store, &root_keys, &instance).await?;
+    if instance.state == InstanceState::Moved {
+        let target = instance
+            .moved_to
+            .clone()
+            .unwrap_or_else(|| "another database".to_owned());
+        return Err(Error::configuration(format!(
+            "this database was moved to {target}; start with that one"
+        )));
+    }
+    Ok(Custody {
+        instance,
+        root_keys,
+        signing_key,
+        master_keys,
+        generated_master_key,
+    })
+}
+
+/// Opens every canary that the database holds.
+///
+/// # Errors
+/// `Configuration` that names the root key that is missing or wrong.
+pub(crate) async fn check_canaries(
+    store: &Store,
+    root_keys: &RootKeyring,
+    instance: &InstanceRow,
+) -> Result<()> {
+    for canary in root_keys::canaries(store).await? {
+        open_one(root_keys, &canary)?;
+    }
+    root_key(root_keys, &instance.active_root_key).map(drop)
+}
+
+fn open_one(root_keys: &RootKeyring, canary: &CanaryRow) -> Result<()> {
+    let key = root_key(root_keys, &canary.root_key_id)?;
+    let id: RootKeyId = canary.root_key_id.parse().map_err(|_| Error::Unreadable {
+        what: "a root key's id".to_owned(),
+    })?;
+    open_canary(key, &id, &canary.sealed).map_err(|_| {
+        Error::configuration(format!(
+            "the root key {} is not the one that this database was sealed with; restore the right key",
+            canary.root_key_id
+        ))
+    })
+}
+
+/// A root key by its id.
+///
+/// # Errors
+/// `Configuration` that names it when this process does not have it.
+pub(crate) fn root_key<'a>(root_keys: &'a RootKeyring, id: &str) -> Result<&'a RootKey> {
+    id.parse::<RootKeyId>().ok().and_then(|id| root_keys.get(&id)).ok_or_else(|| {
+        Error::configuration(format!(
+            "the root key {id} of this database is missing; add it to BOSA_AUTH_ROOT_KEYS or restore the file {ROOT_KEYS}"
+        ))
+    })
+}
+
+fn missing_root_keys(place: &KeyPlace) -> Error {
+    match place {
+        KeyPlace::Directory(directory) => Error::configuration(format!(
+            "the database has data, but its root keys are missing: restore {} or set BOSA_AUTH_ROOT_KEYS",
+            directory.path_of(ROOT_KEYS).display()
+        )),
+        KeyPlace::Memory | KeyPlace::Nowhere => Error::configuration(
+            "the database has data: set BOSA_AUTH_ROOT_KEYS to the root keys that it was created with",
+        ),
+    }
+}
+
+fn parse_root_keys(text: &Secret, place: &KeyPlace) -> Result<RootKeyring> {
+    RootKeyring::parse(text)
+        .map_err(|error| Error::configuration(format!("{}: {error}", place.names(ROOT_KEYS))))
+}
+
+fn generate_root_keys(place: &KeyPlace, entropy: &dyn Entropy) -> Result<RootKeyring> {
+    if matches!(place, KeyPlace::Nowhere) {
+        return Err(Error::configuration(
+            "BOSA_AUTH_ROOT_KEYS is not set; on PostgreSQL keys are never generated. \
+             Set it to k1:<base64 of 32 random bytes>, for example: \
+             export BOSA_AUTH_ROOT_KEYS=\"k1:$(openssl rand -base64 32)\"",
+        ));
+    }
+    let id: RootKeyId = FIRST_ROOT_KEY.parse().map_err(Error::internal)?;
+    let generated = RootKeyring::generate(id, entropy)?;
+    let kept = place.keep(ROOT_KEYS, generated.to_text(), entropy)?;
+    parse_root_keys(&kept, place)
+}
+
+fn kept_signing_key(
+    settings: &Settings,
+    place: &KeyPlace,
+    has_instance: bool,
+    entropy: &dyn Entropy,
+) -> Result<Option<SigningKey>> {
+    let algorithm = settings.algorithm;
+    let text = match place.read(SIGNING_KEY)? {
+        Some(text) => text,
+        // A key made by rotation may sign; whether there is one shows when a token is issued.
+        None if has_instance => return Ok(None),
+        None if matches!(place, KeyPlace::Nowhere) => {
+            return Err(Error::configuration(format!(
+                "AUTH_SECRET_KEY is not set; on PostgreSQL keys are never generated; {}",
+                how_to_make(algorithm)
+            )));
+        }
+        None => place.keep(
+            SIGNING_KEY,
+            generate_configured(algorithm, entropy)?,
+            entropy,
+        )?,
+    };
+    SigningKey::from_configured(algorithm, &text)
+        .map(Some)
+        .map_err(|error| Error::configuration(format!("{}: {error}", place.names(SIGNING_KEY))))
+}
+
+fn kept_master_keys(
+    settings: &mut Settings,
+    place: &KeyPlace,
+    entropy: &dyn Entropy,
+) -> Result<(MasterKeys, Option<Secret>)> {
+    if let Some(configured) = settings.master_keys.take() {
+        return Ok((configured, None));
+    }
+    if matches!(place, KeyPlace::Nowhere) {
+        return Ok((MasterKeys::default(), None));
+    }
+    let parse = |text: &Secret| {
+        MasterKeys::parse(text.expose()).map_err(|reason| {
+            Error::configuration(format!("{}: {reason}", place.names(MASTER_KEY)))
+        })
+    };
+    if let Some(kept) = place.read(MASTER_KEY)? {
+        return Ok((parse(&kept)?, None));
+    }
+    let kept = place.keep(MASTER_KEY, new_master_key(entropy)?, entropy)?;
+    Ok((parse(&kept)?, Some(kept)))
+}
+
+pub(crate) fn new_master_key(entropy: &dyn Entropy) -> Result<Secret> {
+    let mut bytes = [0u8; 32];
+    entropy.fill(&mut bytes)?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// Makes the instance; when another process is faster, returns the one that it made.
+async fn create(
+    store: &Store,
+    settings: &Settings,
+    root_keys: &RootKeyring,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<InstanceRow> {
+    let now = clock.now();
+    let Some((id, key)) = root_keys.first() else {
+        return Err(Error::configuration("BOSA_AUTH_ROOT_KEYS holds no key"));
+    };
+    let canary: Opaque = seal_canary(key, id, entropy)
+        .map_err(Error::internal)?
+        .into();
+    let row = InstanceRow {
+        id: InstanceId::generate(now, entropy)?,
+        issuer: settings.issuer.clone(),
+        state: InstanceState::Open,
+        active_root_key: id.to_string(),
+        moved_to: None,
+        created_at: now,
+    };
+    let mark = Uuid::from(InstanceId::generate(now, entropy)?);
+    let new = Arc::new((row, canary));
+    store
+        .write(move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                let (row, canary) = new.as_ref();
+                instance::create(tx, row, canary, mark)
+                    .await
+                    .map_err(Error::from)
+            })
+        })
+        .await?;
+    instance::load(store)
+        .await?
+        .ok_or_else(|| Error::internal("the instance was not created"))
+}
+
+/// Opens the canaries of a database before its schema is changed.
+pub(crate) async fn check_before_migration(
+    store: &Store,
+    settings: &mut Settings,
+    place: &KeyPlace,
+) -> Result<()> {
+    let Some(instance) = instance::load(store).await? else {
+        return Ok(());
+    };
+    if settings.root_keys.is_none() {
+        settings.root_keys = place
+            .read(ROOT_KEYS)?
+            .map(|text| parse_root_keys(&text, place))
+            .transpose()?;
+    }
+    match &settings.root_keys {
+        Some(root_keys) => check_canaries(store, root_keys, &instance).await,
+        None => Err(missing_root_keys(place)),
+    }
+}
+
+/// Replaces the generated master key of an SQLite instance; returns the new one.
+///
+/// # Errors
+/// `Configuration`: the instance keeps no generated keys, or the file cannot be written.
+pub(crate) fn replace_master_key(place: &KeyPlace, entropy: &dyn Entropy) -> Result<Secret> {
+    match place {
+        KeyPlace::Directory(directory) => {
+            let key = new_master_key(entropy)?;
+            directory.replace(MASTER_KEY, &key, entropy)?;
+            Ok(key)
+        }
+        KeyPlace::Memory | KeyPlace::Nowhere => Err(Error::configuration(
+            "master keys are generated with SQLite files only; set BOSA_WHITELISTED_KEYS",
+        )),
+    }
+}

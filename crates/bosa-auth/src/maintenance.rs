@@ -1,0 +1,147 @@
+//! Work that goes on in the background: heartbeat, last-used times, pruning.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bosa_auth_core::Timestamp;
+use bosa_auth_store::nodes::{self, NodeRow};
+use bosa_auth_store::{changes, clients, idempotency, tokens};
+use jiff::SignedDuration;
+use tokio::task::JoinHandle;
+
+use crate::auth::{Auth, Inner};
+use crate::error::{Error, Result};
+
+const EVERY: Duration = Duration::from_secs(30);
+/// A token's row stays this long after its end, so that it is still refused as expired.
+const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
+const KEEP_IDEMPOTENCY: SignedDuration = SignedDuration::from_hours(24);
+const KEEP_CHANGES: SignedDuration = SignedDuration::from_hours(24 * 7);
+const KEEP_NODES: SignedDuration = SignedDuration::from_hours(24);
+const PRUNE_BATCH: u32 = 1000;
+
+/// The background task of one handle.
+#[derive(Debug, Default)]
+pub(crate) struct Maintenance(Mutex<Option<JoinHandle<()>>>);
+
+impl Maintenance {
+    pub(crate) async fn stop(&self) {
+        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+            // It ends between two of its steps; writes have tasks of their own.
+            drop(task.await);
+        }
+    }
+}
+
+impl Auth {
+    /// Starts the background work, unless it runs already. It ends with [`Auth::close`], or when the
+    /// last handle is gone.
+    pub fn start_maintenance(&self) {
+        let mut slot = self
+            .inner
+            .maintenance
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if slot.is_some() {
+            return;
+        }
+        let weak = Arc::downgrade(&self.inner);
+        *slot = Some(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                let Some(inner) = weak.upgrade() else { return };
+                if let Err(error) = inner.maintain().await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "background work failed"
+                    );
+                }
+            }
+        }));
+    }
+
+    /// Does the background work once: heartbeat, last-used times, pruning, and resuming the deletion
+    /// of clients.
+    ///
+    /// # Errors
+    /// `DatabaseUnavailable`: it goes on at the next time.
+    pub async fn run_maintenance(&self) -> Result<()> {
+        self.inner.maintain().await
+    }
+}
+
+impl Inner {
+    async fn maintain(&self) -> Result<()> {
+        self.write_last_used().await?;
+        self.heartbeat().await?;
+        self.prune().await?;
+        for client_id in clients::deleting(&self.store).await? {
+            self.remove_client(client_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Records that this process is alive and which key it signs with.
+    pub(crate) async fn heartbeat(&self) -> Result<()> {
+        let now = self.clock.now();
+        let kid = match self.signing_keys.signer(&self.store, &self.root_keys).await {
+            Ok(key) => key.kid().to_owned(),
+            Err(Error::Configuration(_)) => String::new(),
+            Err(error) => return Err(error),
+        };
+        let node = NodeRow {
+            id: self.node_id,
+            kid,
+            started_at: now,
+            seen_at: now,
+        };
+        self.store
+            .write(move |tx| {
+                let node = node.clone();
+                Box::pin(async move { nodes::seen(tx, &node).await.map_err(Error::from) })
+            })
+            .await
+    }
+
+    async fn prune(&self) -> Result<()> {
+        let now = self.clock.now();
+        let (records, feed, seen) = (
+            before(now, KEEP_IDEMPOTENCY),
+            before(now, KEEP_CHANGES),
+            before(now, KEEP_NODES),
+        );
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    idempotency::prune(tx, records).await?;
+                    changes::prune(tx, feed).await?;
+                    nodes::prune(tx, seen).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        let ended = before(now, KEEP_TOKENS);
+        loop {
+            let pruned = self
+                .store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        tokens::prune(tx, ended, PRUNE_BATCH)
+                            .await
+                            .map_err(Error::from)
+                    })
+                })
+                .await?;
+            if pruned < u64::from(PRUNE_BATCH) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn before(now: Timestamp, age: SignedDuration) -> Timestamp {
+    now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,303 @@
+//! API keys of a client: create, list, rotate, revoke.
+
+use std::sync::Arc;
+
+use bosa_auth_core::{
+    ApiKeyId, AuditAction, ClientId, CredentialKind, Form, ScopeSet, Secret, Timestamp,
+    issue_client_key,
+};
+use bosa_auth_store::api_keys::ApiKeyRow;
+use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::{ClientTx, PageQuery};
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::auth::Inner;
+use crate::error::{Error, Result};
+use crate::idempotency::{Begun, begin};
+use crate::model::{ApiKeyModel, Created, NewApiKey, Page, PageRequest};
+use crate::page;
+use crate::principal::Operator;
+
+/// Longest overlap of a rotation: 90 days.
+const LONGEST_OVERLAP_SECONDS: u32 = 90 * 24 * 60 * 60;
+
+impl Operator {
+    /// Makes another API key for a client. Its text is in this result only.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client. `InvalidInput`: the expiry has passed, or no scope is
+    /// given.
+    pub async fn create_api_key(
+        &self,
+        client_id: ClientId,
+        new: NewApiKey,
+    ) -> Result<Created<ApiKeyModel>> {
+        let inner = self.auth.inner.clone();
+        let client = self.find_client(client_id).await?;
+        let now = inner.clock.now();
+        if new.expires_at.is_some_and(|end| end <= now) {
+            return Err(Error::invalid("expires_at", "has passed"));
+        }
+        let scopes = new.scopes.unwrap_or_default();
+        if scopes.is_empty() {
+            return Err(Error::invalid("scopes", "must name at least one scope"));
+        }
+        let (text, row) =
+            new_api_key(&inner, client_id, &client.name, scopes, new.expires_at, now)?;
+        self.insert_key(row, text, AuditAction::ApiKeyCreate, None)
+            .await
+    }
+
+    /// Lists the API keys of a client, ended ones included.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client.
+    pub async fn list_api_keys(
+        &self,
+        client_id: ClientId,
+        request: PageRequest,
+    ) -> Result<Page<ApiKeyModel>> {
+        self.find_client(client_id).await?;
+        let query = PageQuery {
+            after: request.after()?,
+            limit: request.limit()?,
+        };
+        let page = self
+            .auth
+            .inner
+            .store
+            .client(client_id)
+            .api_keys(query)
+            .await?;
+        let items = page.items.iter().map(|row| model(client_id, row)).collect();
+        Ok(Page {
+            items,
+            next_cursor: page.next.map(page::encode),
+        })
+    }
+
+    /// Makes a successor with the same scopes and ends the given key after `overlap_seconds`.
+    ///
+    /// The successor does not expire; the given key keeps an earlier expiry of its own.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such live key. `InvalidInput`: the overlap is longer than 90
+    /// days.
+    pub async fn rotate_api_key(
+        &self,
+        client_id: ClientId,
+        key_id: ApiKeyId,
+        overlap_seconds: u32,
+    ) -> Result<Created<ApiKeyModel>> {
+        if overlap_seconds > LONGEST_OVERLAP_SECONDS {
+            return Err(Error::invalid(
+                "overlap_seconds",
+                "must be at most 7776000 (90 days)",
+            ));
+        }
+        let inner = self.auth.inner.clone();
+        let client = self.find_client(client_id).await?;
+        let now = inner.clock.now();
+        let old = inner
+            .store
+            .client(client_id)
+            .api_key(key_id)
+            .await?
+            .filter(|row| is_live(row, now));
+        let old = old.ok_or(Error::NotFound { what: "API key" })?;
+        let end = now
+            .checked_add(SignedDuration::from_secs(i64::from(overlap_seconds)))
+            .map_err(Error::internal)?;
+        let (text, row) = new_api_key(&inner, client_id, &client.name, old.scopes, None, now)?;
+        self.insert_key(row, text, AuditAction::ApiKeyRotate, Some((key_id, end)))
+            .await
+    }
+
+    /// Ends an API key at once; true when this call ended it.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such key.
+    pub async fn revoke_api_key(&self, client_id: ClientId, key_id: ApiKeyId) -> Result<bool> {
+        let inner = self.auth.inner.clone();
+        self.find_client(client_id).await?;
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::ApiKeyRevoke,
+            Some(client_id),
+            Some(key_id.as_uuid()),
+            None,
+        )?);
+        let mark = inner.new_mark()?;
+        inner
+            .store
+            .write(move |tx| {
+                let event = event.clone();
+                Box::pin(async move {
+                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
+                        return Ok(true);
+                    }
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    if scope.api_key(key_id).await?.is_none() {
+                        return Err(Error::NotFound { what: "API key" });
+                    }
+                    if !scope.revoke_api_key(key_id, event.at).await? {
+                        return Ok(false);
+                    }
+                    changes::append(
+                        tx,
+                        mark,
+                        ChangeKind::ApiKey,
+                        Some(client_id),
+                        Some(key_id.as_uuid()),
+                        event.at,
+                    )
+                    .await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    /// Writes a new key; with `ends`, a predecessor ends at the given time.
+    async fn insert_key(
+        &self,
+        row: ApiKeyRow,
+        text: Secret,
+        action: AuditAction,
+        ends: Option<(ApiKeyId, Timestamp)>,
+    ) -> Result<Created<ApiKeyModel>> {
+        let inner = self.auth.inner.clone();
+        let client_id = row.client_id;
+        let detail =
+            ends.map(|(old, _)| serde_json::json!({ "replaces": old.to_string() }).to_string());
+        let event = inner.event(
+            &self.actor,
+            action,
+            Some(client_id),
+            Some(row.id.as_uuid()),
+            detail,
+        )?;
+        let record = self
+            .idempotency
+            .as_ref()
+            .map(|key| key.record(&inner, &self.actor));
+        let mark = inner.new_mark()?;
+        let new = Arc::new((row, event, record));
+        let written = new.clone();
+        let begun = inner
+            .store
+            .write(move |tx| {
+                let new = written.clone();
+                Box::pin(async move {
+                    let (row, event, record) = new.as_ref();
+                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
+                    if begun != Begun::Fresh {
+                        return Ok(begun);
+                    }
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    if let Some((old, end)) = ends {
+                        let live = scope
+                            .api_key(old)
+                            .await?
+                            .is_some_and(|old| is_live(&old, event.at));
+                        if !live {
+                            return Err(Error::NotFound { what: "API key" });
+                        }
+                        // Changes nothing when the key ends earlier anyway.
+                        scope.limit_api_key(old, end).await?;
+                    }
+                    scope.insert_api_key(row).await?;
+                    if let Some((old, _)) = ends {
+                        let subject = Some(old.as_uuid());
+                        changes::append(
+                            tx,
+                            mark,
+                            ChangeKind::ApiKey,
+                            Some(client_id),
+                            subject,
+                            event.at,
+                        )
+                        .await?;
+                    }
+                    Ok(begun)
+                })
+            })
+            .await
+            .map_err(|error| self.in_progress(error))?;
+        match begun {
+            Begun::Replay(id) => {
+                let row = inner
+                    .store
+                    .client(client_id)
+                    .api_key(ApiKeyId::from(id))
+                    .await?;
+                let row = row.ok_or(Error::NotFound { what: "API key" })?;
+                Ok(Created {
+                    resource: model(client_id, &row),
+                    replayed: true,
+                })
+            }
+            Begun::Fresh | Begun::Applied => {
+                let mut resource = model(client_id, &new.0);
+                resource.api_key = text;
+                Ok(Created {
+                    resource,
+                    replayed: false,
+                })
+            }
+        }
+    }
+}
+
+/// Makes a key: its text, to be shown once, and the row that verifies it.
+pub(super) fn new_api_key(
+    inner: &Inner,
+    client_id: ClientId,
+    client_name: &str,
+    scopes: ScopeSet,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(Secret, ApiKeyRow)> {
+    let id = ApiKeyId::generate(now, inner.entropy.as_ref())?;
+    let issued = issue_client_key(id, client_name, inner.entropy.as_ref())?;
+    let (digest_key_id, digest_key) = inner.digest_keys.active();
+    let digest = issued.digest(
+        &digest_key,
+        CredentialKind::ClientKey,
+        client_id,
+        id.as_uuid(),
+    );
+    let row = ApiKeyRow {
+        client_id,
+        id,
+        form: Form::Current,
+        digest: (*digest.as_bytes()).into(),
+        digest_key_id,
+        preview: issued.preview,
+        scopes,
+        expires_at,
+        last_used_at: None,
+        revoked_at: None,
+        created_at: now,
+    };
+    Ok((issued.text, row))
+}
+
+fn is_live(row: &ApiKeyRow, now: Timestamp) -> bool {
+    row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end)
+}
+
+fn model(client_id: ClientId, row: &ApiKeyRow) -> ApiKeyModel {
+    ApiKeyModel {
+        id: row.id,
+        client_id,
+        api_key: Secret::default(),
+        preview: row.preview.clone(),
+        scopes: row.scopes,
+        expires_at: row.expires_at,
+        last_used_at: row.last_used_at,
+        revoked_at: row.revoked_at,
+        created_at: row.created_at,
+    }
+}

@@ -1,0 +1,334 @@
+//! Clients: create, find, list, change, delete.
+
+use std::sync::Arc;
+
+use bosa_auth_core::vault::{DataKey, KeyPurpose, seal_key};
+use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, ScopeSet, Secret};
+use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
+use bosa_auth_store::data_keys::DataKeyRow;
+use bosa_auth_store::{ClientTx, PageQuery};
+use uuid::Uuid;
+
+use super::new_api_key;
+use crate::auth::Inner;
+use crate::error::{Error, Result};
+use crate::idempotency::{Begun, begin};
+use crate::instance::root_key;
+use crate::model::{ClientModel, ClientUpdate, Created, Page, PageRequest};
+use crate::page;
+use crate::principal::Operator;
+
+/// Rows that one transaction of a client's deletion removes.
+const DELETE_BATCH: u32 = 500;
+/// What a sealed data key is overwritten with: as many bytes as one has.
+const WIPED_BYTES: usize = 73;
+
+impl Operator {
+    /// Makes a client with its first API key, whose text is in this result only.
+    ///
+    /// # Errors
+    /// `InvalidInput`: the name is not 1 to 200 characters or holds control characters.
+    /// `ClientAlreadyExists`: the name is taken.
+    pub async fn create_client(&self, name: &str) -> Result<Created<ClientModel>> {
+        let inner = self.auth.inner.clone();
+        let name = ClientName::parse(name)?;
+        let now = inner.clock.now();
+        let client = ClientRow {
+            id: ClientId::generate(now, inner.entropy.as_ref())?,
+            name: name.as_str().to_owned(),
+            state: ClientState::Active,
+            can_get_integrations: true,
+            generation: 0,
+            version: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        let (text, key) = new_api_key(&inner, client.id, &client.name, ScopeSet::all(), None, now)?;
+        let data_key = new_data_key(&inner, client.id)?;
+        let event = inner.event(
+            &self.actor,
+            AuditAction::ClientCreate,
+            Some(client.id),
+            Some(client.id.as_uuid()),
+            None,
+        )?;
+        let record = self
+            .idempotency
+            .as_ref()
+            .map(|key| key.record(&inner, &self.actor));
+        let new = Arc::new((client, key, data_key, event, record));
+        let written = new.clone();
+        let begun = inner
+            .store
+            .write(move |tx| {
+                let new = written.clone();
+                Box::pin(async move {
+                    let (client, key, data_key, event, record) = new.as_ref();
+                    let begun = begin(tx, event, record.as_ref(), client.id.as_uuid()).await?;
+                    if begun == Begun::Fresh {
+                        if !clients::insert(tx, client).await? {
+                            return Err(Error::ClientAlreadyExists);
+                        }
+                        let mut scope = ClientTx::new(tx, client.id);
+                        scope.insert_first_data_key(data_key).await?;
+                        scope.insert_api_key(key).await?;
+                    }
+                    Ok(begun)
+                })
+            })
+            .await
+            .map_err(|error| self.in_progress(error))?;
+        match begun {
+            Begun::Replay(id) => Ok(Created {
+                resource: self.find_client(ClientId::from(id)).await?,
+                replayed: true,
+            }),
+            Begun::Fresh | Begun::Applied => {
+                let mut resource = model(&new.0);
+                resource.api_key = text;
+                Ok(Created {
+                    resource,
+                    replayed: false,
+                })
+            }
+        }
+    }
+
+    /// Lists all clients, suspended ones included.
+    ///
+    /// # Errors
+    /// `InvalidInput`: the page's limit or cursor is not one of ours.
+    pub async fn get_client_list(&self, request: PageRequest) -> Result<Page<ClientModel>> {
+        let query = PageQuery {
+            after: request.after()?,
+            limit: request.limit()?,
+        };
+        let page = clients::page(&self.auth.inner.store, query).await?;
+        Ok(Page {
+            items: page.items.iter().map(model).collect(),
+            next_cursor: page.next.map(page::encode),
+        })
+    }
+
+    /// Finds a client by its id, suspended ones too.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client.
+    pub async fn find_client(&self, client_id: ClientId) -> Result<ClientModel> {
+        self.client_row(client_id).await.map(|row| model(&row))
+    }
+
+    /// Finds a client by its exact name, suspended ones too.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client.
+    pub async fn find_client_by_name(&self, name: &str) -> Result<ClientModel> {
+        let row = clients::find_by_name(&self.auth.inner.store, name).await?;
+        present(row).map(|row| model(&row))
+    }
+
+    /// Renames, suspends or resumes a client, or ends all tokens of its users. Renaming leaves its
+    /// keys valid; suspending refuses everything under it until it is resumed.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client. `ClientAlreadyExists`: the new name is taken.
+    /// `InvalidInput`: the new name is malformed.
+    pub async fn update_client(
+        &self,
+        client_id: ClientId,
+        update: ClientUpdate,
+    ) -> Result<ClientModel> {
+        let inner = self.auth.inner.clone();
+        let name = update.name.as_deref().map(ClientName::parse).transpose()?;
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::ClientUpdate,
+            Some(client_id),
+            Some(client_id.as_uuid()),
+            Some(describe(&update, name.as_ref())),
+        )?);
+        let mark = inner.new_mark()?;
+        let narrows = update.is_active == Some(false) || update.sign_out;
+        let change = Arc::new((name, update));
+        inner
+            .store
+            .write(move |tx| {
+                let (change, event) = (change.clone(), event.clone());
+                Box::pin(async move {
+                    let (name, update) = change.as_ref();
+                    let applied = begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied;
+                    let row = present(clients::find(&mut *tx, client_id).await?)?;
+                    if applied {
+                        return Ok(model(&row));
+                    }
+                    let next = ClientChange {
+                        version: row.version,
+                        name: name
+                            .as_ref()
+                            .map_or_else(|| row.name.clone(), |name| name.as_str().to_owned()),
+                        state: match update.is_active {
+                            Some(true) => ClientState::Active,
+                            Some(false) => ClientState::Suspended,
+                            None => row.state,
+                        },
+                        can_get_integrations: update
+                            .can_get_integrations
+                            .unwrap_or(row.can_get_integrations),
+                        end_tokens: update.sign_out,
+                        at: event.at,
+                    };
+                    match clients::update(tx, client_id, &next).await? {
+                        Updated::Done => {}
+                        Updated::Stale => return Err(tx.run_again().into()),
+                        Updated::Taken => return Err(Error::ClientAlreadyExists),
+                    }
+                    if narrows {
+                        changes::append(
+                            tx,
+                            mark,
+                            ChangeKind::Client,
+                            Some(client_id),
+                            Some(client_id.as_uuid()),
+                            event.at,
+                        )
+                        .await?;
+                    }
+                    let row = present(clients::find(&mut *tx, client_id).await?)?;
+                    Ok(model(&row))
+                })
+            })
+            .await
+    }
+
+    /// Deletes a client with everything that belongs to it.
+    ///
+    /// From the first moment on its keys and tokens are refused and its sealed values cannot be
+    /// opened in the live database; the rows go in batches.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client.
+    pub async fn delete_client(&self, client_id: ClientId) -> Result<()> {
+        let inner = self.auth.inner.clone();
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::ClientDelete,
+            Some(client_id),
+            Some(client_id.as_uuid()),
+            None,
+        )?);
+        let mark = inner.new_mark()?;
+        inner
+            .store
+            .write(move |tx| {
+                let event = event.clone();
+                Box::pin(async move {
+                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
+                        return Ok(());
+                    }
+                    if !clients::begin_deletion(tx, client_id, event.at).await? {
+                        return Err(Error::NotFound { what: "client" });
+                    }
+                    ClientTx::new(&mut *tx, client_id)
+                        .wipe_data_keys(&[0; WIPED_BYTES])
+                        .await?;
+                    changes::append(
+                        tx,
+                        mark,
+                        ChangeKind::Client,
+                        Some(client_id),
+                        Some(client_id.as_uuid()),
+                        event.at,
+                    )
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        inner.remove_client(client_id).await
+    }
+
+    async fn client_row(&self, client_id: ClientId) -> Result<ClientRow> {
+        present(clients::find(&self.auth.inner.store, client_id).await?)
+    }
+
+    /// A write that waited too long for a request with the same idempotency key.
+    pub(crate) fn in_progress(&self, error: Error) -> Error {
+        crate::idempotency::in_progress(self.idempotency.is_some(), error)
+    }
+}
+
+impl Inner {
+    /// Removes the rows of a client that is being deleted, batch by batch.
+    pub(crate) async fn remove_client(&self, client_id: ClientId) -> Result<()> {
+        loop {
+            let more = self
+                .store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        clients::delete_batch(tx, client_id, DELETE_BATCH)
+                            .await
+                            .map_err(Error::from)
+                    })
+                })
+                .await?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The row of a client that is not being deleted.
+fn present(row: Option<ClientRow>) -> Result<ClientRow> {
+    row.filter(|row| row.state != ClientState::Deleting)
+        .ok_or(Error::NotFound { what: "client" })
+}
+
+pub(crate) fn model(row: &ClientRow) -> ClientModel {
+    ClientModel {
+        id: row.id,
+        name: row.name.clone(),
+        api_key: Secret::default(),
+        is_active: row.state == ClientState::Active,
+        created_at: row.created_at,
+        can_get_integrations: row.can_get_integrations,
+    }
+}
+
+fn new_data_key(inner: &Inner, client_id: ClientId) -> Result<DataKeyRow> {
+    let now = inner.clock.now();
+    let id = DataKeyId::generate(now, inner.entropy.as_ref())?;
+    let key = DataKey::generate(id, inner.entropy.as_ref())?;
+    let root = root_key(&inner.root_keys, &inner.active_root_key)?;
+    let sealed = seal_key(
+        root,
+        KeyPurpose::DataKey,
+        &data_key_name(client_id, id),
+        key.expose(),
+        inner.entropy.as_ref(),
+    )
+    .map_err(Error::internal)?;
+    Ok(DataKeyRow {
+        id,
+        root_key_id: inner.active_root_key.clone(),
+        sealed: sealed.into(),
+        is_active: true,
+        created_at: now,
+    })
+}
+
+/// What a data key is sealed for: it opens for its own client only.
+pub(crate) fn data_key_name(client_id: ClientId, id: DataKeyId) -> String {
+    format!("{client_id}/{id}")
+}
+
+fn describe(update: &ClientUpdate, name: Option<&ClientName>) -> String {
+    serde_json::json!({
+        "name": name.map(ClientName::as_str),
+        "is_active": update.is_active,
+        "can_get_integrations": update.can_get_integrations,
+        "sign_out": update.sign_out,
+    })
+    .to_string()
+}

@@ -1,0 +1,70 @@
+//! The services of the API reference.
+//!
+//! Each is a cheap handle. Those from [`Auth`](crate::Auth) work on that instance; those from the
+//! functions of this module work on the process-wide one, and return `Uninitialized` before
+//! [`initialize_authentication_db`](crate::initialize_authentication_db).
+
+mod client;
+mod integration;
+mod token;
+mod user;
+
+pub use client::{ClientAwareService, CreateClientService, VerifyClientService};
+pub use integration::ThirdPartyIntegrationService;
+pub use token::{CreateTokenService, RevokeTokenService, VerifyTokenService};
+pub use user::{AuthenticateUserService, CreateUserService, GetUserService};
+
+use crate::auth::Auth;
+use crate::error::Result;
+use crate::global;
+
+/// The instance that a service works on.
+#[derive(Debug, Clone)]
+pub(crate) enum Handle {
+    Own(Auth),
+    ProcessWide,
+}
+
+impl Handle {
+    pub(crate) fn auth(&self) -> Result<Auth> {
+        match self {
+            Handle::Own(auth) => Ok(auth.clone()),
+            Handle::ProcessWide => global::installed(),
+        }
+    }
+}
+
+macro_rules! services {
+    ($($function:ident -> $service:ident: $summary:literal;)*) => {
+        $(
+            #[doc = $summary]
+            #[must_use]
+            pub fn $function() -> $service {
+                $service(Handle::ProcessWide)
+            }
+        )*
+
+        impl Auth {
+            $(
+                #[doc = $summary]
+                #[must_use]
+                pub fn $function(&self) -> $service {
+                    $service(Handle::Own(self.clone()))
+                }
+            )*
+        }
+    };
+}
+
+services! {
+    create_client_service -> CreateClientService: "Makes and changes clients and their API keys.";
+    verify_client_service -> VerifyClientService: "Verifies client keys.";
+    client_aware_service -> ClientAwareService: "Finds clients.";
+    create_user_service -> CreateUserService: "Makes and changes users.";
+    get_user_service -> GetUserService: "Finds users.";
+    authenticate_user_service -> AuthenticateUserService: "Logs users in.";
+    create_token_service -> CreateTokenService: "Issues tokens.";
+    verify_token_service -> VerifyTokenService: "Verifies tokens.";
+    revoke_token_service -> RevokeTokenService: "Ends tokens.";
+    third_party_integration_service -> ThirdPartyIntegrationService: "Keeps users' accounts at third parties.";
+}

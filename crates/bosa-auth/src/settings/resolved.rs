@@ -1,0 +1,401 @@
+//! Settings parsed into their types; what is wrong with them is found here, once.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use bosa_auth_core::Secret;
+use bosa_auth_core::password::Argon2Cost;
+use bosa_auth_core::token::{Algorithm, SigningKey};
+use bosa_auth_core::vault::RootKeyring;
+use bosa_auth_store::DatabaseUrl;
+
+use super::Configuration;
+use super::configuration::Source;
+use super::table;
+use crate::error::{Error, Result};
+
+const TEN_YEARS_IN_MINUTES: i64 = 10 * 366 * 24 * 60;
+const SHORTEST_MASTER_KEY: usize = 32;
+const DATABASE_FILE: &str = "bosa-auth.db";
+
+/// The settings that the library itself needs, parsed.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) database: DatabaseUrl,
+    /// Where generated keys lie; `None` on PostgreSQL and in memory.
+    pub(crate) key_dir: Option<PathBuf>,
+    pub(crate) pool_size: usize,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) signing_key: Option<SigningKey>,
+    pub(crate) previous_keys: Vec<SigningKey>,
+    pub(crate) imported_keys: Vec<SigningKey>,
+    pub(crate) token_minutes: i64,
+    pub(crate) sliding_minutes: Option<i64>,
+    pub(crate) issuer: String,
+    pub(crate) root_keys: Option<RootKeyring>,
+    pub(crate) master_keys: Option<MasterKeys>,
+    pub(crate) argon2_cost: Argon2Cost,
+    pub(crate) argon2_memory_mib: u32,
+    pub(crate) require_client_key: bool,
+}
+
+impl Settings {
+    /// Parses every setting of the library.
+    ///
+    /// # Errors
+    /// `Configuration` with one line for each value that cannot be used.
+    pub(crate) fn resolve(configuration: &Configuration) -> Result<Self> {
+        let mut problems = Problems::default();
+        let database = problems.take(database(configuration));
+        let algorithm = problems.take(algorithm(configuration));
+        let signing_key = problems.take(signing_key(
+            configuration,
+            algorithm.unwrap_or(Algorithm::HS256),
+        ));
+        let previous = problems
+            .take(previous_keys(
+                configuration,
+                algorithm.unwrap_or(Algorithm::HS256),
+            ))
+            .unwrap_or_default();
+        let token_minutes = problems.take(minutes(configuration, table::EXPIRE_MINUTES));
+        let sliding = problems.take(minutes(configuration, table::TOKEN_SLIDING));
+        let root_keys = problems.take(root_keys(configuration));
+        let master_keys = problems.take(master_keys(configuration));
+        let argon2_cost = problems.take(
+            Argon2Cost::from_str(configuration.get(table::ARGON2_COST).unwrap_or_default())
+                .map_err(|error| format!("{}: {error}", table::ARGON2_COST)),
+        );
+        let argon2_memory = problems.take(number(configuration, table::ARGON2_MEMORY, 19, 1 << 20));
+        let pool_size = problems.take(number(configuration, table::POOL_SIZE, 1, 10_000));
+        let issuer = problems.take(issuer(configuration));
+        let require_client_key = problems.take(flag(configuration, table::REQUIRE_CLIENT_KEY));
+        if let (Some(cost), Some(memory)) = (&argon2_cost, argon2_memory)
+            && u64::from(cost.memory_kib) > u64::from(memory) * 1024
+        {
+            problems.0.push(format!(
+                "{} ({memory} MiB) is less than one hash of {} needs",
+                table::ARGON2_MEMORY,
+                table::ARGON2_COST
+            ));
+        }
+        problems.finish()?;
+        let (
+            Some((database, key_dir)),
+            Some(algorithm),
+            Some(signing_key),
+            Some(Some(token_minutes)),
+            Some(sliding_minutes),
+            Some(root_keys),
+            Some(master_keys),
+            Some(argon2_cost),
+            Some(argon2_memory_mib),
+            Some(pool_size),
+            Some(issuer),
+            Some(require_client_key),
+        ) = (
+            database,
+            algorithm,
+            signing_key,
+            token_minutes,
+            sliding,
+            root_keys,
+            master_keys,
+            argon2_cost,
+            argon2_memory,
+            pool_size,
+            issuer,
+            require_client_key,
+        )
+        else {
+            return Err(Error::configuration("a setting has no value"));
+        };
+        Ok(Self {
+            database,
+            key_dir,
+            pool_size: pool_size as usize,
+            algorithm,
+            signing_key,
+            previous_keys: previous.0,
+            imported_keys: previous.1,
+            token_minutes,
+            sliding_minutes,
+            issuer,
+            root_keys,
+            master_keys,
+            argon2_cost,
+            argon2_memory_mib,
+            require_client_key,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn take<T>(&mut self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::configuration(self.0.join("\n")))
+        }
+    }
+}
+
+/// The database, and the directory of the generated keys when there may be any.
+fn database(configuration: &Configuration) -> Result<(DatabaseUrl, Option<PathBuf>), String> {
+    let data_dir = PathBuf::from(configuration.get(table::DATA_DIR).unwrap_or_default());
+    match configuration
+        .get(table::DATABASE_URL)
+        .filter(|text| !text.is_empty())
+    {
+        None => {
+            if data_dir.as_os_str().is_empty() {
+                return Err(format!("{} is empty", table::DATA_DIR));
+            }
+            Ok((
+                DatabaseUrl::sqlite_file(data_dir.join(DATABASE_FILE)),
+                Some(data_dir),
+            ))
+        }
+        Some(text) => {
+            let url = DatabaseUrl::parse(text)
+                .map_err(|error| format!("{}: {error}", table::DATABASE_URL))?;
+            let beside = url.sqlite_path().map(|path| match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+                _ => PathBuf::from("."),
+            });
+            Ok((url, beside))
+        }
+    }
+}
+
+fn algorithm(configuration: &Configuration) -> Result<Algorithm, String> {
+    let text = configuration
+        .get(table::ALGORITHM)
+        .filter(|text| !text.is_empty())
+        .unwrap_or("HS256");
+    Algorithm::from_str(text).map_err(|_| {
+        format!(
+            "{}: use HS256, HS384, HS512, RS256, PS256, ES256, ES384 or EdDSA",
+            table::ALGORITHM
+        )
+    })
+}
+
+fn signing_key(
+    configuration: &Configuration,
+    algorithm: Algorithm,
+) -> Result<Option<SigningKey>, String> {
+    match configuration
+        .get(table::SECRET_KEY)
+        .filter(|text| !text.is_empty())
+    {
+        None => Ok(None),
+        Some(text) => SigningKey::from_configured(algorithm, &Secret::new(text.to_owned()))
+            .map(Some)
+            .map_err(|error| format!("{}: {error}; {}", table::SECRET_KEY, how_to_make(algorithm))),
+    }
+}
+
+/// The command that makes a good key.
+pub(crate) fn how_to_make(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::HS256 => "make one with: openssl rand -base64 32",
+        Algorithm::HS384 => "make one with: openssl rand -base64 48",
+        Algorithm::HS512 => "make one with: openssl rand -base64 64",
+        Algorithm::RS256 | Algorithm::PS256 => {
+            "make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072"
+        }
+        Algorithm::ES256 => {
+            "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+        }
+        Algorithm::ES384 => {
+            "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384"
+        }
+        Algorithm::EdDSA => "make one with: openssl genpkey -algorithm ed25519",
+    }
+}
+
+type PreviousKeys = (Vec<SigningKey>, Vec<SigningKey>);
+
+/// Former keys, and those among them that are too short for anything but imported tokens.
+fn previous_keys(
+    configuration: &Configuration,
+    algorithm: Algorithm,
+) -> Result<PreviousKeys, String> {
+    let mut keys = PreviousKeys::default();
+    let Some(text) = configuration.get(table::SECRET_KEY_PREVIOUS) else {
+        return Ok(keys);
+    };
+    let from_file = matches!(
+        configuration.source(table::SECRET_KEY_PREVIOUS),
+        Source::EnvironmentFile(_)
+    );
+    for element in split_keys(text, from_file) {
+        if element.is_empty() {
+            return Err(format!(
+                "{}: an element is empty",
+                table::SECRET_KEY_PREVIOUS
+            ));
+        }
+        let (algorithm, text) = match element.split_once(':') {
+            Some((name, rest)) if Algorithm::from_str(name).is_ok() => {
+                (Algorithm::from_str(name).unwrap_or(algorithm), rest)
+            }
+            _ => (algorithm, element.as_str()),
+        };
+        let secret = Secret::new(text.to_owned());
+        match SigningKey::from_configured(algorithm, &secret) {
+            Ok(key) => keys.0.push(key),
+            Err(error) => match SigningKey::from_configured_imported_only(algorithm, &secret) {
+                Ok(key) => keys.1.push(key),
+                Err(_) => return Err(format!("{}: {error}", table::SECRET_KEY_PREVIOUS)),
+            },
+        }
+    }
+    Ok(keys)
+}
+
+/// Elements of a list of keys: comma-separated, or in a file one a line or PEM block.
+fn split_keys(text: &str, from_file: bool) -> Vec<String> {
+    if !from_file {
+        return text
+            .split(',')
+            .map(|element| element.trim().to_owned())
+            .collect();
+    }
+    let mut elements = Vec::new();
+    let mut block: Option<String> = None;
+    for line in text.lines() {
+        if let Some(open) = block.as_mut() {
+            open.push_str(line);
+            open.push('\n');
+            if line.starts_with("-----END") {
+                elements.extend(block.take());
+            }
+        } else if line.contains("-----BEGIN") {
+            block = Some(format!("{line}\n"));
+        } else {
+            elements.push(line.trim_end_matches('\r').to_owned());
+        }
+    }
+    elements.extend(block);
+    elements
+}
+
+fn minutes(configuration: &Configuration, variable: &'static str) -> Result<Option<i64>, String> {
+    let Some(text) = configuration.get(variable) else {
+        return Ok(None);
+    };
+    match text.trim().parse::<i64>() {
+        Ok(minutes) if (1..=TEN_YEARS_IN_MINUTES).contains(&minutes) => Ok(Some(minutes)),
+        _ => Err(format!(
+            "{variable}: use a number of minutes between 1 and {TEN_YEARS_IN_MINUTES} (10 years)"
+        )),
+    }
+}
+
+fn number(
+    configuration: &Configuration,
+    variable: &'static str,
+    least: u32,
+    most: u32,
+) -> Result<u32, String> {
+    match configuration
+        .get(variable)
+        .unwrap_or_default()
+        .trim()
+        .parse::<u32>()
+    {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!(
+            "{variable}: use a number between {least} and {most}"
+        )),
+    }
+}
+
+fn flag(configuration: &Configuration, variable: &'static str) -> Result<bool, String> {
+    match configuration.get(variable).unwrap_or_default() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{variable}: use true or false")),
+    }
+}
+
+fn issuer(configuration: &Configuration) -> Result<String, String> {
+    let text = configuration.get(table::ISSUER).unwrap_or_default();
+    if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
+        return Err(format!(
+            "{}: use 1 to 255 bytes without control characters",
+            table::ISSUER
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn root_keys(configuration: &Configuration) -> Result<Option<RootKeyring>, String> {
+    match configuration.get(table::ROOT_KEYS) {
+        None => Ok(None),
+        Some(text) => RootKeyring::parse(&Secret::new(text.to_owned()))
+            .map(Some)
+            .map_err(|error| format!("{}: {error}", table::ROOT_KEYS)),
+    }
+}
+
+fn master_keys(configuration: &Configuration) -> Result<Option<MasterKeys>, String> {
+    let Some(text) = configuration.get(table::MASTER_KEYS) else {
+        return Ok(None);
+    };
+    MasterKeys::parse(text)
+        .map(Some)
+        .map_err(|reason| format!("{}: {reason}", table::MASTER_KEYS))
+}
+
+/// The keys that may manage clients, held as digests.
+#[derive(Debug, Default)]
+pub(crate) struct MasterKeys(Vec<[u8; 32]>);
+
+impl MasterKeys {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut digests = Vec::new();
+        for key in text.split(',').map(str::trim) {
+            if key.is_empty() {
+                return Err("an element is empty");
+            }
+            if key.len() < SHORTEST_MASTER_KEY {
+                return Err(
+                    "a master key has at least 32 characters; make one with: openssl rand -hex 32",
+                );
+            }
+            digests.push(digest(key));
+        }
+        Ok(Self(digests))
+    }
+
+    /// Compares with every key, in constant time for each.
+    pub(crate) fn contains(&self, presented: &str) -> bool {
+        use subtle::ConstantTimeEq as _;
+        let presented = digest(presented);
+        self.0
+            .iter()
+            .fold(subtle::Choice::from(0), |found, key| {
+                found | key.ct_eq(&presented)
+            })
+            .into()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text.as_bytes()).into()
+}

@@ -1,0 +1,336 @@
+//! The keys that sign and verify tokens: configured ones and those made by rotation.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bosa_auth_core::token::{Algorithm, SigningKey};
+use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
+use bosa_auth_core::{AuditAction, Entropy, Timestamp};
+use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::signing_keys::{self, SigningKeyRow};
+use bosa_auth_store::{KeyState, Store};
+use uuid::Uuid;
+
+use crate::auth::Inner;
+use crate::error::{Error, Result};
+use crate::idempotency::{Begun, begin};
+use crate::instance::root_key;
+use crate::principal::Operator;
+
+/// The signing keys of one process.
+///
+/// A configured key stays outside the database. A key made by rotation lies sealed in the database;
+/// the active one among those signs, the configured one when there is none.
+#[derive(Debug)]
+pub(crate) struct SigningKeys {
+    configured: Option<Arc<SigningKey>>,
+    /// The configured keys that verify, by `kid`.
+    verifying: HashMap<String, Arc<SigningKey>>,
+    /// Keys that may verify a token without `kid`.
+    imported: Vec<Arc<SigningKey>>,
+    /// Opened keys of the database, by `kid`. Whether one is still valid is the database's word.
+    generated: RwLock<HashMap<String, Arc<SigningKey>>>,
+}
+
+/// A key that may verify a token.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    pub(crate) key: Arc<SigningKey>,
+    /// Whether it lies in the database, and so must still be there.
+    pub(crate) is_generated: bool,
+}
+
+/// A signing key as it is listed.
+#[derive(Debug, Clone)]
+pub struct SigningKeyInfo {
+    /// The key's id, the `kid` of its tokens.
+    pub kid: String,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Whether new tokens are signed with it.
+    pub signs: bool,
+    /// `configured`, `previous` or `generated`.
+    pub origin: &'static str,
+    /// When it was made; unknown for configured ones.
+    pub created_at: Option<Timestamp>,
+}
+
+impl SigningKeys {
+    pub(crate) fn new(
+        configured: Option<SigningKey>,
+        previous: Vec<SigningKey>,
+        imported: Vec<SigningKey>,
+    ) -> Self {
+        let configured = configured.map(Arc::new);
+        let mut verifying: HashMap<String, Arc<SigningKey>> = previous
+            .into_iter()
+            .map(|key| (key.kid().to_owned(), Arc::new(key)))
+            .collect();
+        if let Some(key) = &configured {
+            verifying.insert(key.kid().to_owned(), key.clone());
+        }
+        let mut for_imported: Vec<Arc<SigningKey>> = verifying
+            .values()
+            .filter(|key| key.algorithm() == Algorithm::HS256)
+            .cloned()
+            .collect();
+        for_imported.extend(imported.into_iter().map(Arc::new));
+        Self {
+            configured,
+            verifying,
+            imported: for_imported,
+            generated: RwLock::default(),
+        }
+    }
+
+    /// The key that signs now, and whether it lies in the database.
+    ///
+    /// # Errors
+    /// `Configuration` when there is neither a configured key nor an active one in the database.
+    pub(crate) async fn signer(
+        &self,
+        store: &Store,
+        root_keys: &RootKeyring,
+    ) -> Result<Arc<SigningKey>> {
+        match signing_keys::active(store).await? {
+            Some(row) => self.opened(&row, root_keys),
+            None => self.configured.clone().ok_or_else(|| {
+                Error::configuration(
+                    "no signing key: set AUTH_SECRET_KEY or run bosa-auth signing-key rotate",
+                )
+            }),
+        }
+    }
+
+    /// The key of this `kid`. A generated one may have been retired since it was opened: the token's
+    /// row tells.
+    pub(crate) async fn verifier(
+        &self,
+        kid: &str,
+        store: &Store,
+        root_keys: &RootKeyring,
+    ) -> Result<Option<Verifier>> {
+        if let Some(key) = self.verifying.get(kid) {
+            return Ok(Some(Verifier {
+                key: key.clone(),
+                is_generated: false,
+            }));
+        }
+        let opened = self
+            .generated
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(kid)
+            .cloned();
+        if let Some(key) = opened {
+            return Ok(Some(Verifier {
+                key,
+                is_generated: true,
+            }));
+        }
+        let rows = signing_keys::list(store).await?;
+        match rows.iter().find(|row| row.kid == kid) {
+            Some(row) => {
+                let key = self.opened(row, root_keys)?;
+                Ok(Some(Verifier {
+                    key,
+                    is_generated: true,
+                }))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The keys that may verify a token without `kid`.
+    pub(crate) fn for_imported_tokens(&self) -> &[Arc<SigningKey>] {
+        &self.imported
+    }
+
+    fn opened(&self, row: &SigningKeyRow, root_keys: &RootKeyring) -> Result<Arc<SigningKey>> {
+        if let Some(key) = self
+            .generated
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&row.kid)
+        {
+            return Ok(key.clone());
+        }
+        let unreadable = || Error::Unreadable {
+            what: "a signing key".to_owned(),
+        };
+        let root = root_key(root_keys, &row.root_key_id)?;
+        let material = open_key(root, KeyPurpose::SigningKey, &row.kid, &row.sealed)
+            .map_err(|_| unreadable())?;
+        let algorithm = row.algorithm.parse().map_err(|_| unreadable())?;
+        let key =
+            Arc::new(SigningKey::from_material(algorithm, &material).map_err(|_| unreadable())?);
+        if key.kid() != row.kid {
+            return Err(unreadable());
+        }
+        self.generated
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(row.kid.clone(), key.clone());
+        Ok(key)
+    }
+}
+
+impl Operator {
+    /// Lists the keys that verify tokens, the signing one included.
+    ///
+    /// # Errors
+    /// `DatabaseUnavailable`.
+    pub async fn signing_keys(&self) -> Result<Vec<SigningKeyInfo>> {
+        let inner = &self.auth.inner;
+        let mut keys = Vec::new();
+        let rows = signing_keys::list(&inner.store).await?;
+        let generated_signs = rows.iter().any(|row| row.state == KeyState::Active);
+        let configured = inner.signing_keys.configured.as_ref().map(|key| key.kid());
+        for key in inner.signing_keys.verifying.values() {
+            let is_configured = configured == Some(key.kid());
+            keys.push(SigningKeyInfo {
+                kid: key.kid().to_owned(),
+                algorithm: key.algorithm(),
+                signs: is_configured && !generated_signs,
+                origin: if is_configured {
+                    "configured"
+                } else {
+                    "previous"
+                },
+                created_at: None,
+            });
+        }
+        for row in rows {
+            keys.push(SigningKeyInfo {
+                algorithm: row.algorithm.parse().map_err(|_| Error::Unreadable {
+                    what: "a signing key".to_owned(),
+                })?,
+                signs: row.state == KeyState::Active,
+                origin: "generated",
+                created_at: Some(row.created_at),
+                kid: row.kid,
+            });
+        }
+        keys.sort_by(|left, right| (!left.signs, &left.kid).cmp(&(!right.signs, &right.kid)));
+        Ok(keys)
+    }
+
+    /// Makes a new signing key, sealed in the database, and signs with it from now on; the former
+    /// ones go on verifying. Returns its `kid`.
+    ///
+    /// # Errors
+    /// `DatabaseUnavailable`.
+    pub async fn rotate_signing_key(&self, algorithm: Option<Algorithm>) -> Result<SigningKeyInfo> {
+        let inner = self.auth.inner.clone();
+        let algorithm = algorithm.unwrap_or(inner.settings.algorithm);
+        let now = inner.clock.now();
+        let key =
+            SigningKey::generate(algorithm, inner.entropy.as_ref()).map_err(Error::internal)?;
+        let root = root_key(&inner.root_keys, &inner.active_root_key)?;
+        let sealed = seal_key(
+            root,
+            KeyPurpose::SigningKey,
+            key.kid(),
+            key.material().expose(),
+            inner.entropy.as_ref(),
+        )
+        .map_err(Error::internal)?;
+        let row = Arc::new(SigningKeyRow {
+            kid: key.kid().to_owned(),
+            algorithm: algorithm.to_string(),
+            root_key_id: inner.active_root_key.clone(),
+            sealed: sealed.into(),
+            state: KeyState::Active,
+            created_at: now,
+        });
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::SigningKeyRotate,
+            None,
+            None,
+            Some(format!(r#"{{"kid":"{}"}}"#, row.kid)),
+        )?);
+        let written = row.clone();
+        inner
+            .store
+            .write(move |tx| {
+                let (row, event) = (written.clone(), event.clone());
+                Box::pin(async move {
+                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
+                        signing_keys::insert_active(tx, &row).await?;
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Ok(SigningKeyInfo {
+            kid: row.kid.clone(),
+            algorithm,
+            signs: true,
+            origin: "generated",
+            created_at: Some(now),
+        })
+    }
+
+    /// Stops accepting tokens that were signed with a generated key, for good.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no generated key of this `kid`. `InvalidInput`: it is the one that signs.
+    pub async fn retire_signing_key(&self, kid: &str) -> Result<()> {
+        let inner: Arc<Inner> = self.auth.inner.clone();
+        let rows = signing_keys::list(&inner.store).await?;
+        match rows.iter().find(|row| row.kid == kid) {
+            None => {
+                return Err(Error::NotFound {
+                    what: "generated signing key",
+                });
+            }
+            Some(row) if row.state == KeyState::Active => {
+                return Err(Error::invalid("kid", "is the key that signs; rotate first"));
+            }
+            Some(_) => {}
+        }
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::SigningKeyRetire,
+            None,
+            None,
+            Some(serde_json::json!({ "kid": kid }).to_string()),
+        )?);
+        let mark = inner.new_mark()?;
+        let kid: Arc<str> = Arc::from(kid);
+        let retired = kid.clone();
+        inner
+            .store
+            .write(move |tx| {
+                let (kid, event) = (retired.clone(), event.clone());
+                Box::pin(async move {
+                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
+                        signing_keys::retire(tx, &kid).await?;
+                        changes::append(tx, mark, ChangeKind::SigningKey, None, None, event.at)
+                            .await?;
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        inner
+            .signing_keys
+            .generated
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(kid.as_ref());
+        Ok(())
+    }
+}
+
+/// Makes the text of a new configured key of this algorithm.
+pub(crate) fn generate_configured(
+    algorithm: Algorithm,
+    entropy: &dyn Entropy,
+) -> Result<bosa_auth_core::Secret> {
+    SigningKey::generate(algorithm, entropy)
+        .map_err(Error::internal)?
+        .to_configured()
+        .map_err(Error::internal)
+}

@@ -1,0 +1,8 @@
+//! What is done in the name of one client.
+
+mod authenticate;
+mod current_user;
+mod integrations;
+mod login;
+mod tokens;
+mod users;

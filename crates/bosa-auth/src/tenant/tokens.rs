@@ -1,0 +1,519 @@
+//! Tokens: issue, verify, revoke, list.
+
+use std::sync::Arc;
+
+use bosa_auth_core::token::{
+    Claims, LEEWAY_SECONDS, ParsedToken, SigningKey, TokenError, VerifiedClaims, issue,
+};
+use bosa_auth_core::{
+    AuditAction, AuditEvent, ClientState, Form, Scope, Secret, Timestamp, TokenId, UserId,
+    UserState,
+};
+use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::tokens::{self, TokenIssue, TokenRow, TokenWithOwner};
+use bosa_auth_store::users::UserWithClient;
+use bosa_auth_store::{ClientTx, InstanceState, PageQuery, StoreError};
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::auth::Inner;
+use crate::error::{Error, Result};
+use crate::idempotency::{Begun, IdempotencyRecord, begin, in_progress};
+use crate::model::{Created, Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
+use crate::page;
+use crate::principal::Tenant;
+use crate::signing_keys::Verifier;
+
+const BEARER: &str = "bearer";
+/// An idle end moves only when at least this part of the idle time has passed, so that a busy token
+/// is not written at every verification.
+const SLIDE_AT_LEAST: i64 = 10;
+
+impl Tenant {
+    /// Issues a token for a user without asking for its secret.
+    ///
+    /// # Errors
+    /// `Unauthorized`: the user is not one of the client's, or one of both is not active.
+    /// `PermissionDenied`: the key lacks `users:credentials`.
+    pub async fn create_token(&self, user_id: UserId) -> Result<Created<TokenModel>> {
+        self.require(Scope::UsersCredentials)?;
+        let inner = self.auth.inner.clone();
+        let found = inner
+            .store
+            .client(self.id())
+            .user(user_id)
+            .await?
+            .ok_or(Error::Unauthorized)?;
+        let new = NewToken::sign(&inner, &found, None).await?;
+        let event = inner.event(
+            &self.actor,
+            AuditAction::TokenIssue,
+            Some(self.id()),
+            Some(user_id.as_uuid()),
+            Some(serde_json::json!({ "token": new.row.id.to_string() }).to_string()),
+        )?;
+        let record = self
+            .idempotency
+            .as_ref()
+            .map(|key| key.record(&inner, &self.actor));
+        let written = Arc::new((new.row.clone(), event, record));
+        let begun = self
+            .insert_token(move || written.clone())
+            .await
+            .map_err(|error| in_progress(self.idempotency.is_some(), error))?;
+        match begun {
+            Begun::Replay(id) => {
+                let found = inner
+                    .store
+                    .client(self.id())
+                    .token(TokenId::from(id))
+                    .await?;
+                let row = found.ok_or(Error::NotFound { what: "token" })?.token;
+                Ok(Created {
+                    resource: replayed(&row),
+                    replayed: true,
+                })
+            }
+            Begun::Fresh | Begun::Applied => Ok(Created {
+                resource: new.model(),
+                replayed: false,
+            }),
+        }
+    }
+
+    /// Issues a token on what was read together with the secret.
+    pub(super) async fn issue_after_login(&self, found: &UserWithClient) -> Result<TokenModel> {
+        let inner = self.auth.inner.clone();
+        let new = NewToken::sign(&inner, found, Some(found.user.secret_version)).await?;
+        let row = Arc::new(new.row.clone());
+        let client_id = self.id();
+        let issued = inner
+            .store
+            .write(move |tx| {
+                let row = row.clone();
+                Box::pin(async move {
+                    ClientTx::new(tx, client_id)
+                        .issue_token(&row)
+                        .await
+                        .map_err(Error::from)
+                })
+            })
+            .await?;
+        if issued {
+            Ok(new.model())
+        } else {
+            Err(Error::Unauthorized)
+        }
+    }
+
+    async fn insert_token(
+        &self,
+        new: impl Fn() -> Arc<(TokenIssue, AuditEvent, Option<IdempotencyRecord>)>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Begun> {
+        let client_id = self.id();
+        self.auth
+            .inner
+            .store
+            .write(move |tx| {
+                let new = new();
+                Box::pin(async move {
+                    let (row, event, record) = new.as_ref();
+                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
+                    if begun == Begun::Fresh
+                        && !ClientTx::new(tx, client_id).issue_token(row).await?
+                    {
+                        return Err(Error::Unauthorized);
+                    }
+                    Ok(begun)
+                })
+            })
+            .await
+    }
+
+    /// Verifies a token of this client.
+    ///
+    /// # Errors
+    /// `InvalidToken`: malformed, not issued here, or of another client. `ExpiredToken`,
+    /// `RevokedToken`: it was valid once. `PermissionDenied`: the key lacks `tokens:verify`.
+    pub async fn verify_token(&self, token: &str) -> Result<VerifiedToken> {
+        self.require(Scope::TokensVerify)?;
+        let verified = self.auth.inner.verify_token(token).await?;
+        if verified.client_id == self.id() {
+            Ok(verified)
+        } else {
+            Err(Error::InvalidToken)
+        }
+    }
+
+    /// Revokes a token; true only when this call revoked a live token of this client.
+    ///
+    /// # Errors
+    /// `PermissionDenied`: the key lacks `tokens:revoke`. `DatabaseUnavailable`: the outcome is
+    /// unknown; call it again.
+    pub async fn revoke_token(&self, token: &str) -> Result<bool> {
+        self.require(Scope::TokensRevoke)?;
+        let verified = match self.auth.inner.verify_token(token).await {
+            Ok(verified) => verified,
+            Err(
+                Error::InvalidToken
+                | Error::ExpiredToken
+                | Error::RevokedToken
+                | Error::InvalidClient,
+            ) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        if verified.client_id != self.id() {
+            return Ok(false);
+        }
+        self.revoke(verified.id, verified.user_id).await
+    }
+
+    /// Revokes a token by its id; true only when this call revoked a live token of this user.
+    ///
+    /// # Errors
+    /// As [`revoke_token`](Self::revoke_token).
+    pub async fn revoke_token_by_id(&self, user_id: UserId, token_id: TokenId) -> Result<bool> {
+        self.require(Scope::TokensRevoke)?;
+        let found = self
+            .auth
+            .inner
+            .store
+            .client(self.id())
+            .token(token_id)
+            .await?;
+        match found {
+            Some(found) if found.token.user_id == user_id => self.revoke(token_id, user_id).await,
+            _ => Ok(false),
+        }
+    }
+
+    /// Lists a user's tokens, newest first, ended ones included until they are pruned.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
+    pub async fn list_tokens(
+        &self,
+        user_id: UserId,
+        request: PageRequest,
+    ) -> Result<Page<TokenInfo>> {
+        self.require(Scope::UsersRead)?;
+        let inner = &self.auth.inner;
+        let query = PageQuery {
+            after: request.after()?,
+            limit: request.limit()?,
+        };
+        let owner = inner.store.client(self.id()).user(user_id).await?;
+        let owner = owner.ok_or(Error::NotFound { what: "user" })?;
+        let page = inner.store.client(self.id()).tokens(user_id, query).await?;
+        let now = inner.clock.now();
+        let items = page
+            .items
+            .iter()
+            .map(|row| info(row, &owner, now))
+            .collect();
+        Ok(Page {
+            items,
+            next_cursor: page.next.map(page::encode),
+        })
+    }
+
+    async fn revoke(&self, id: TokenId, user_id: UserId) -> Result<bool> {
+        let inner = self.auth.inner.clone();
+        let client_id = self.id();
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::TokenRevoke,
+            Some(client_id),
+            Some(id.as_uuid()),
+            Some(serde_json::json!({ "user": user_id.to_string() }).to_string()),
+        )?);
+        let mark = inner.new_mark()?;
+        inner
+            .store
+            .write(move |tx| {
+                let event = event.clone();
+                Box::pin(async move {
+                    let revoked = ClientTx::new(&mut *tx, client_id)
+                        .revoke_token(id, event.id, event.at)
+                        .await?;
+                    if revoked && begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
+                        let subject = Some(id.as_uuid());
+                        changes::append(
+                            tx,
+                            mark,
+                            ChangeKind::Token,
+                            Some(client_id),
+                            subject,
+                            event.at,
+                        )
+                        .await?;
+                    }
+                    Ok::<_, Error>(revoked)
+                })
+            })
+            .await
+    }
+}
+
+impl Inner {
+    /// Verifies a token of any client: signature first, then claims, then its row.
+    pub(crate) async fn verify_token(&self, token: &str) -> Result<VerifiedToken> {
+        let result = self.check_token(token).await;
+        let outcome = match &result {
+            Ok(_) => "accepted",
+            Err(error) => error.code(),
+        };
+        metrics::counter!("bosa_auth_token_verifications_total", "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn check_token(&self, token: &str) -> Result<VerifiedToken> {
+        let parsed = ParsedToken::parse(token).map_err(|_| Error::InvalidToken)?;
+        let now = self.clock.now();
+        let (claims, kid) = match parsed.kid() {
+            Some(kid) => {
+                let verifier = self
+                    .signing_keys
+                    .verifier(kid, &self.store, &self.root_keys)
+                    .await?;
+                let verifier = verifier.ok_or(Error::InvalidToken)?;
+                (self.claims(&parsed, &verifier.key, now)?, Some(verifier))
+            }
+            None => (self.imported_claims(&parsed, now)?, None),
+        };
+        let found = tokens::find(&self.store, claims.jti)
+            .await?
+            .ok_or(Error::InvalidToken)?;
+        check_row(&found, &claims, kid.as_ref(), now)?;
+        let idle_end = self.slide(&found, now).await?;
+        let row = &found.token;
+        Ok(VerifiedToken {
+            id: row.id,
+            user_id: row.user_id,
+            client_id: row.client_id,
+            expires_at: earlier(row.expires_at, idle_end).as_second(),
+            identifier: found.user_identifier,
+        })
+    }
+
+    fn claims(
+        &self,
+        parsed: &ParsedToken,
+        key: &SigningKey,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims> {
+        parsed
+            .verify(key, &self.settings.issuer, now)
+            .map_err(|error| match error {
+                TokenError::Expired => Error::ExpiredToken,
+                _ => Error::InvalidToken,
+            })
+    }
+
+    /// A token without `kid` is tried only against the keys for imported tokens.
+    fn imported_claims(&self, parsed: &ParsedToken, now: Timestamp) -> Result<VerifiedClaims> {
+        let mut refusal = Error::InvalidToken;
+        for key in self.signing_keys.for_imported_tokens() {
+            match self.claims(parsed, key, now) {
+                Ok(claims) => return Ok(claims),
+                Err(Error::ExpiredToken) => refusal = Error::ExpiredToken,
+                Err(_) => {}
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Moves the idle end of a token that is being used; returns today's.
+    async fn slide(&self, found: &TokenWithOwner, now: Timestamp) -> Result<Option<Timestamp>> {
+        let row = &found.token;
+        let (Some(minutes), Some(idle_end)) = (self.settings.sliding_minutes, row.idle_end) else {
+            return Ok(row.idle_end);
+        };
+        let next = earlier(row.expires_at, Some(after(now, minutes * 60)?));
+        if next.as_second() - idle_end.as_second() < minutes * 60 / SLIDE_AT_LEAST {
+            return Ok(Some(idle_end));
+        }
+        let (client_id, id) = (row.client_id, row.id);
+        let moved = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    ClientTx::new(tx, client_id)
+                        .slide_token(id, next, now)
+                        .await
+                        .map_err(Error::from)
+                })
+            })
+            .await?;
+        if moved {
+            return Ok(Some(next));
+        }
+        // Somebody else moved it, or ended the token.
+        let again = self
+            .store
+            .client(client_id)
+            .token(id)
+            .await?
+            .ok_or(Error::InvalidToken)?;
+        check_state(&again, now)?;
+        Ok(again.token.idle_end)
+    }
+}
+
+/// A token that is signed but not stored yet.
+struct NewToken {
+    text: Secret,
+    row: TokenIssue,
+    client_id: bosa_auth_core::ClientId,
+}
+
+impl NewToken {
+    async fn sign(
+        inner: &Inner,
+        found: &UserWithClient,
+        secret_version: Option<i64>,
+    ) -> Result<Self> {
+        let key = inner
+            .signing_keys
+            .signer(&inner.store, &inner.root_keys)
+            .await?;
+        let now = inner.clock.now();
+        let id = TokenId::generate(now, inner.entropy.as_ref())?;
+        let expires_at =
+            Timestamp::from_second(after(now, inner.settings.token_minutes * 60)?.as_second())
+                .map_err(Error::internal)?;
+        let idle_end = inner
+            .settings
+            .sliding_minutes
+            .map(|minutes| after(now, minutes * 60))
+            .transpose()?
+            .map(|end| earlier(expires_at, Some(end)));
+        let user = &found.user;
+        let claims = Claims {
+            sub: user.id,
+            client_id: user.client_id,
+            aud: user.client_id.to_string(),
+            identifier: user.identifier.clone(),
+            jti: id,
+            iss: inner.settings.issuer.clone(),
+            iat: now.as_second(),
+            exp: expires_at.as_second(),
+        };
+        Ok(Self {
+            text: issue(&key, &claims).map_err(Error::internal)?,
+            row: TokenIssue {
+                id,
+                user_id: user.id,
+                signing_key_id: key.kid().to_owned(),
+                client_generation: found.client.generation,
+                user_generation: user.generation,
+                secret_version,
+                issued_at: now,
+                expires_at,
+                idle_end,
+            },
+            client_id: user.client_id,
+        })
+    }
+
+    fn model(self) -> TokenModel {
+        TokenModel {
+            token: self.text,
+            token_type: BEARER,
+            expires_at: earlier(self.row.expires_at, self.row.idle_end).as_second(),
+            id: self.row.id,
+            user_id: self.row.user_id,
+            client_id: self.client_id,
+        }
+    }
+}
+
+/// A token of an earlier call, without its text.
+fn replayed(row: &TokenRow) -> TokenModel {
+    TokenModel {
+        token: Secret::default(),
+        token_type: BEARER,
+        expires_at: earlier(row.expires_at, row.idle_end).as_second(),
+        id: row.id,
+        user_id: row.user_id,
+        client_id: row.client_id,
+    }
+}
+
+/// The row must be the one that the token speaks of, and still be valid.
+fn check_row(
+    found: &TokenWithOwner,
+    claims: &VerifiedClaims,
+    verifier: Option<&Verifier>,
+    now: Timestamp,
+) -> Result<()> {
+    let row = &found.token;
+    let same = row.user_id == claims.sub && claims.client_id.is_none_or(|id| id == row.client_id);
+    let form_and_key = match verifier {
+        Some(verifier) => {
+            row.form == Form::Current
+                && row.signing_key_id == verifier.key.kid()
+                && (!verifier.is_generated || found.signing_key_is_stored)
+        }
+        None => row.form == Form::Imported,
+    };
+    if !same || !form_and_key {
+        return Err(Error::InvalidToken);
+    }
+    check_state(found, now)
+}
+
+fn check_state(found: &TokenWithOwner, now: Timestamp) -> Result<()> {
+    let row = &found.token;
+    if found.instance_state != InstanceState::Open {
+        return Err(StoreError::Moved.into());
+    }
+    if found.client.state != ClientState::Active {
+        return Err(Error::InvalidClient);
+    }
+    let ended = row.revoked_at.is_some()
+        || row.user_generation != found.user_generation
+        || row.client_generation != found.client.generation
+        || found.user_state != UserState::Active;
+    if ended {
+        return Err(Error::RevokedToken);
+    }
+    let expired = now.as_second() >= row.expires_at.as_second().saturating_add(LEEWAY_SECONDS)
+        || row.idle_end.is_some_and(|end| end <= now);
+    if expired {
+        Err(Error::ExpiredToken)
+    } else {
+        Ok(())
+    }
+}
+
+fn info(row: &TokenRow, owner: &UserWithClient, now: Timestamp) -> TokenInfo {
+    let end = earlier(row.expires_at, row.idle_end);
+    TokenInfo {
+        id: row.id,
+        user_id: row.user_id,
+        issued_at: row.issued_at,
+        expires_at: end.as_second(),
+        revoked_at: row.revoked_at,
+        is_active: row.revoked_at.is_none()
+            && now < end
+            && row.user_generation == owner.user.generation
+            && row.client_generation == owner.client.generation
+            && owner.user.state == UserState::Active
+            && owner.client.state == ClientState::Active,
+    }
+}
+
+fn after(now: Timestamp, seconds: i64) -> Result<Timestamp> {
+    now.checked_add(SignedDuration::from_secs(seconds))
+        .map_err(Error::internal)
+}
+
+fn earlier(end: Timestamp, other: Option<Timestamp>) -> Timestamp {
+    other.map_or(end, |other| other.min(end))
+}

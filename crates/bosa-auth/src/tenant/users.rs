@@ -1,0 +1,480 @@
+//! Users of a client: create, find, list, change, delete.
+
+use std::sync::Arc;
+
+use bosa_auth_core::{
+    AuditAction, ChosenSecret, CredentialKind, Identifier, Scope, Secret, SecretKind, UserId,
+    UserState, issue_user_secret,
+};
+use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::clients::Updated;
+use bosa_auth_store::users::{NewSecret, StoredSecret, UserChange, UserRow};
+use bosa_auth_store::{ClientTx, PageQuery};
+use uuid::Uuid;
+
+use crate::auth::Inner;
+use crate::error::{Error, Result};
+use crate::idempotency::{Begun, begin, in_progress};
+use crate::model::{Created, NewUser, Page, PageRequest, UserComplete, UserModel, UserUpdate};
+use crate::page;
+use crate::principal::Tenant;
+
+/// What is shown in place of a preview of a chosen secret.
+const CHOSEN: &str = "chosen";
+
+impl Tenant {
+    /// Makes a user with a generated secret, or with one that the user chose.
+    ///
+    /// A generated secret is in this result only.
+    ///
+    /// # Errors
+    /// `InvalidInput`: the identifier or the chosen secret is malformed. `UserAlreadyExists`: the
+    /// identifier is taken. `PermissionDenied`: the key lacks `users:write`.
+    pub async fn create_user(&self, new: NewUser) -> Result<Created<UserModel>> {
+        self.require(Scope::UsersWrite)?;
+        let inner = self.auth.inner.clone();
+        let identifier = Identifier::parse(&new.identifier)?;
+        let now = inner.clock.now();
+        let id = UserId::generate(now, inner.entropy.as_ref())?;
+        let (text, secret) = match new.secret {
+            None => self.generated_secret(id, identifier.as_str())?,
+            Some(chosen) => {
+                let chosen = ChosenSecret::parse(chosen.expose())?;
+                (Secret::default(), hashed(&inner, &chosen).await?)
+            }
+        };
+        let row = UserRow {
+            client_id: self.id(),
+            id,
+            identifier: identifier.as_str().to_owned(),
+            state: UserState::Active,
+            generation: 0,
+            version: 0,
+            secret_kind: secret.kind,
+            secret_version: 0,
+            secret: secret.secret,
+            secret_preview: secret.preview,
+            created_at: now,
+            updated_at: now,
+        };
+        let event = inner.event(
+            &self.actor,
+            AuditAction::UserCreate,
+            Some(self.id()),
+            Some(id.as_uuid()),
+            None,
+        )?;
+        let record = self
+            .idempotency
+            .as_ref()
+            .map(|key| key.record(&inner, &self.actor));
+        let new = Arc::new((row, event, record));
+        let written = new.clone();
+        let client_id = self.id();
+        let begun = inner
+            .store
+            .write(move |tx| {
+                let new = written.clone();
+                Box::pin(async move {
+                    let (row, event, record) = new.as_ref();
+                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
+                    if begun == Begun::Fresh {
+                        let mut scope = ClientTx::new(tx, client_id);
+                        if !scope.insert_user(row).await? {
+                            // Either the name is taken or the client is being deleted.
+                            return match scope.user_by_identifier(&row.identifier).await? {
+                                Some(_) => Err(Error::UserAlreadyExists),
+                                None => Err(Error::InvalidClient),
+                            };
+                        }
+                    }
+                    Ok(begun)
+                })
+            })
+            .await
+            .map_err(|error| in_progress(self.idempotency.is_some(), error))?;
+        match begun {
+            Begun::Replay(id) => Ok(Created {
+                resource: self.user_or_not_found(UserId::from(id)).await?,
+                replayed: true,
+            }),
+            Begun::Fresh | Begun::Applied => {
+                let mut resource = model(&new.0);
+                resource.secret = text;
+                Ok(Created {
+                    resource,
+                    replayed: false,
+                })
+            }
+        }
+    }
+
+    /// Returns a user by its id; a suspended one too.
+    ///
+    /// # Errors
+    /// `Unauthorized`: the client has no such user.
+    pub async fn get_user(&self, user_id: UserId) -> Result<UserModel> {
+        unauthorized(self.find_user(user_id).await)
+    }
+
+    /// Returns a user by its exact identifier; a suspended one too.
+    ///
+    /// # Errors
+    /// `Unauthorized`: the client has no such user.
+    pub async fn get_user_by_identifier(&self, identifier: &str) -> Result<UserModel> {
+        unauthorized(self.find_user_by_identifier(identifier).await)
+    }
+
+    /// Finds a user by its id.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
+    pub async fn find_user(&self, user_id: UserId) -> Result<UserModel> {
+        self.require(Scope::UsersRead)?;
+        self.user_or_not_found(user_id).await
+    }
+
+    /// Finds a user by its exact identifier.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
+    pub async fn find_user_by_identifier(&self, identifier: &str) -> Result<UserModel> {
+        self.require(Scope::UsersRead)?;
+        let identifier = lookup_form(identifier);
+        let found = self
+            .auth
+            .inner
+            .store
+            .client(self.id())
+            .user_by_identifier(&identifier)
+            .await?;
+        found.map(|found| model(&found.user)).ok_or(NOT_FOUND)
+    }
+
+    /// Returns a user with its integrations, their credentials left out.
+    ///
+    /// # Errors
+    /// `Unauthorized`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
+    pub async fn get_user_complete(&self, user_id: UserId) -> Result<UserComplete> {
+        unauthorized(self.find_user_complete(user_id).await)
+    }
+
+    /// Finds a user with its integrations, their credentials left out.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
+    pub async fn find_user_complete(&self, user_id: UserId) -> Result<UserComplete> {
+        let user = self.find_user(user_id).await?;
+        let integrations = self.integrations_without_credentials(user_id).await?;
+        Ok(UserComplete { user, integrations })
+    }
+
+    /// Lists the client's users.
+    ///
+    /// # Errors
+    /// `InvalidInput`: the page's limit or cursor is not one of ours. `PermissionDenied`: the key
+    /// lacks `users:read`.
+    pub async fn list_users(&self, request: PageRequest) -> Result<Page<UserModel>> {
+        self.require(Scope::UsersRead)?;
+        let query = PageQuery {
+            after: request.after()?,
+            limit: request.limit()?,
+        };
+        let page = self.auth.inner.store.client(self.id()).users(query).await?;
+        Ok(Page {
+            items: page.items.iter().map(model).collect(),
+            next_cursor: page.next.map(page::encode),
+        })
+    }
+
+    /// Changes a user's identifier or suspends or resumes it. A changed identifier and a suspension
+    /// end all its tokens for good; its secret stays valid.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `UserAlreadyExists`: the identifier is taken.
+    /// `InvalidInput`: the identifier is malformed. `PermissionDenied`: the key lacks `users:write`.
+    pub async fn update_user(&self, user_id: UserId, update: UserUpdate) -> Result<UserModel> {
+        self.require(Scope::UsersWrite)?;
+        let inner = self.auth.inner.clone();
+        let identifier = update
+            .identifier
+            .as_deref()
+            .map(Identifier::parse)
+            .transpose()?;
+        let detail = serde_json::json!({
+            "identifier_changed": identifier.is_some(),
+            "is_active": update.is_active,
+        });
+        let event = Arc::new(inner.event(
+            &self.actor,
+            AuditAction::UserUpdate,
+            Some(self.id()),
+            Some(user_id.as_uuid()),
+            Some(detail.to_string()),
+        )?);
+        let mark = inner.new_mark()?;
+        let client_id = self.id();
+        let change = Arc::new((identifier, update.is_active));
+        inner
+            .store
+            .write(move |tx| {
+                let (change, event) = (change.clone(), event.clone());
+                Box::pin(async move {
+                    let (identifier, is_active) = change.as_ref();
+                    let applied = begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied;
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    let row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
+                    if applied {
+                        return Ok(model(&row));
+                    }
+                    let renamed = identifier
+                        .as_ref()
+                        .filter(|new| new.as_str() != row.identifier);
+                    let state = match is_active {
+                        Some(true) => UserState::Active,
+                        Some(false) => UserState::Suspended,
+                        None => row.state,
+                    };
+                    let end_tokens = renamed.is_some()
+                        || (state == UserState::Suspended && row.state != UserState::Suspended);
+                    let next = UserChange {
+                        version: row.version,
+                        identifier: renamed
+                            .map_or_else(|| row.identifier.clone(), |new| new.as_str().to_owned()),
+                        state,
+                        end_tokens,
+                        at: event.at,
+                    };
+                    match scope.update_user(user_id, &next).await? {
+                        Updated::Done => {}
+                        Updated::Stale => return Err(tx.run_again().into()),
+                        Updated::Taken => return Err(Error::UserAlreadyExists),
+                    }
+                    let row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
+                    if end_tokens {
+                        let subject = Some(user_id.as_uuid());
+                        changes::append(
+                            tx,
+                            mark,
+                            ChangeKind::User,
+                            Some(client_id),
+                            subject,
+                            event.at,
+                        )
+                        .await?;
+                    }
+                    Ok(model(&row))
+                })
+            })
+            .await
+    }
+
+    /// Deletes a user with its tokens and integrations.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:write`.
+    pub async fn delete_user(&self, user_id: UserId) -> Result<()> {
+        self.require(Scope::UsersWrite)?;
+        self.narrow_user(user_id, AuditAction::UserDelete, Narrowing::Delete)
+            .await
+    }
+
+    /// Gives a user a new generated secret, in this result only, and ends all its tokens.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks
+    /// `users:credentials`.
+    pub async fn reset_user_secret(&self, user_id: UserId) -> Result<UserModel> {
+        self.require(Scope::UsersCredentials)?;
+        let user = self.user_or_not_found(user_id).await?;
+        let (text, secret) = self.generated_secret(user_id, &user.identifier)?;
+        self.narrow_user(
+            user_id,
+            AuditAction::UserResetSecret,
+            Narrowing::Replace(Arc::new(secret), None),
+        )
+        .await?;
+        let mut user = self.user_or_not_found(user_id).await?;
+        user.secret = text;
+        Ok(user)
+    }
+
+    /// Ends all tokens of a user for good.
+    ///
+    /// # Errors
+    /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `tokens:revoke`.
+    pub async fn revoke_all_tokens(&self, user_id: UserId) -> Result<()> {
+        self.require(Scope::TokensRevoke)?;
+        self.narrow_user(user_id, AuditAction::UserSignOut, Narrowing::SignOut)
+            .await
+    }
+
+    /// Replaces a secret that was just verified, given its version then.
+    pub(super) async fn replace_verified_secret(
+        &self,
+        user_id: UserId,
+        secret_version: i64,
+        chosen: &ChosenSecret,
+    ) -> Result<()> {
+        let secret = hashed(&self.auth.inner, chosen).await?;
+        let replace = Narrowing::Replace(Arc::new(secret), Some(secret_version));
+        self.narrow_user(user_id, AuditAction::UserChangeSecret, replace)
+            .await
+    }
+
+    pub(super) async fn user_or_not_found(&self, user_id: UserId) -> Result<UserModel> {
+        let found = self
+            .auth
+            .inner
+            .store
+            .client(self.id())
+            .user(user_id)
+            .await?;
+        found.map(|found| model(&found.user)).ok_or(NOT_FOUND)
+    }
+
+    fn generated_secret(&self, id: UserId, identifier: &str) -> Result<(Secret, NewSecret)> {
+        let inner = &self.auth.inner;
+        let issued = issue_user_secret(id, identifier, inner.entropy.as_ref())?;
+        let (key, digest_key) = inner.digest_keys.active();
+        let digest = issued.digest(
+            &digest_key,
+            CredentialKind::UserSecret,
+            self.id(),
+            id.as_uuid(),
+        );
+        let secret = StoredSecret::Digest {
+            digest: (*digest.as_bytes()).into(),
+            key,
+        };
+        Ok((
+            issued.text,
+            NewSecret {
+                kind: SecretKind::Generated,
+                secret,
+                preview: Some(issued.preview),
+            },
+        ))
+    }
+
+    /// An act that ends all tokens of a user: one transaction with its audit and feed rows.
+    async fn narrow_user(
+        &self,
+        user_id: UserId,
+        action: AuditAction,
+        narrowing: Narrowing,
+    ) -> Result<()> {
+        let inner = self.auth.inner.clone();
+        let event = Arc::new(inner.event(
+            &self.actor,
+            action,
+            Some(self.id()),
+            Some(user_id.as_uuid()),
+            None,
+        )?);
+        let mark = inner.new_mark()?;
+        let client_id = self.id();
+        inner
+            .store
+            .write(move |tx| {
+                let (narrowing, event) = (narrowing.clone(), event.clone());
+                Box::pin(async move {
+                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
+                        return Ok(());
+                    }
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    let done = match &narrowing {
+                        Narrowing::Delete => scope.delete_user(user_id).await?,
+                        Narrowing::SignOut => scope.end_user_tokens(user_id, event.at).await?,
+                        Narrowing::Replace(secret, Some(version)) => {
+                            if !scope
+                                .replace_secret(user_id, *version, secret, event.at)
+                                .await?
+                            {
+                                return Err(Error::Unauthorized);
+                            }
+                            true
+                        }
+                        Narrowing::Replace(secret, None) => match scope.user(user_id).await? {
+                            None => false,
+                            Some(found) => {
+                                let version = found.user.secret_version;
+                                if !scope
+                                    .replace_secret(user_id, version, secret, event.at)
+                                    .await?
+                                {
+                                    return Err(tx.run_again().into());
+                                }
+                                true
+                            }
+                        },
+                    };
+                    if !done {
+                        return Err(NOT_FOUND);
+                    }
+                    let subject = Some(user_id.as_uuid());
+                    changes::append(
+                        tx,
+                        mark,
+                        ChangeKind::User,
+                        Some(client_id),
+                        subject,
+                        event.at,
+                    )
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// How a user's tokens come to an end.
+#[derive(Debug, Clone)]
+enum Narrowing {
+    Delete,
+    SignOut,
+    /// With a version: only while the secret is still the one that was verified.
+    Replace(Arc<NewSecret>, Option<i64>),
+}
+
+const NOT_FOUND: Error = Error::NotFound { what: "user" };
+
+/// The form in which an identifier is looked up: as it would have been stored, or as it is.
+pub(super) fn lookup_form(identifier: &str) -> String {
+    Identifier::parse(identifier).map_or_else(
+        |_| identifier.to_owned(),
+        |identifier| identifier.as_str().to_owned(),
+    )
+}
+
+async fn hashed(inner: &Inner, chosen: &ChosenSecret) -> Result<NewSecret> {
+    let hash = inner.hasher.hash(Secret::from(chosen.as_str())).await?;
+    Ok(NewSecret {
+        kind: SecretKind::Chosen,
+        secret: StoredSecret::Hash(hash),
+        preview: None,
+    })
+}
+
+fn unauthorized<T>(result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error {
+        Error::NotFound { .. } => Error::Unauthorized,
+        error => error,
+    })
+}
+
+pub(super) fn model(row: &UserRow) -> UserModel {
+    UserModel {
+        id: row.id,
+        client_id: row.client_id,
+        identifier: row.identifier.clone(),
+        secret: Secret::default(),
+        secret_preview: row
+            .secret_preview
+            .clone()
+            .unwrap_or_else(|| CHOSEN.to_owned()),
+        is_active: row.state == UserState::Active,
+        created_at: row.created_at,
+    }
+}

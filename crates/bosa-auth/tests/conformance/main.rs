@@ -1,0 +1,5 @@
+//! The behaviour of the library, the same on SQLite and PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+mod tour;

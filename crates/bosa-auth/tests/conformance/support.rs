@@ -1,0 +1,131 @@
+//! An instance on a test's own database, with a clock that the test moves.
+
+use std::sync::Arc;
+
+use bosa_auth::{
+    Auth, AuthenticationDbSettings, ClientModel, Error, ManualClock, NewUser, OpenMode, Secret,
+    SystemEntropy, Tenant, Timestamp, UserModel,
+};
+use bosa_auth_testkit::TestDatabase;
+
+pub(crate) const SIGNING_KEY: &str = "a signing key for tests, 32 bytes or more";
+pub(crate) const ROOT_KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const MASTER_KEY: &str = "a-master-key-for-tests-of-32-characters-or-more";
+
+/// Everything that a test works with.
+pub(crate) struct World {
+    pub(crate) auth: Auth,
+    pub(crate) clock: ManualClock,
+}
+
+/// A client with its key.
+pub(crate) struct Client {
+    pub(crate) model: ClientModel,
+    pub(crate) key: String,
+}
+
+impl World {
+    pub(crate) async fn new(db: &TestDatabase) -> Self {
+        Self::with(db, &[]).await
+    }
+
+    pub(crate) async fn with(db: &TestDatabase, others: &[(&'static str, &str)]) -> Self {
+        let clock = ManualClock::new("2026-01-02T03:04:05.678901Z".parse::<Timestamp>().unwrap());
+        let auth = open(db, others, &clock).await.unwrap();
+        Self { auth, clock }
+    }
+
+    /// Another handle on the same database, as another process would have it.
+    pub(crate) async fn another(&self, db: &TestDatabase, others: &[(&'static str, &str)]) -> Auth {
+        open(db, others, &self.clock).await.unwrap()
+    }
+
+    pub(crate) async fn client(&self, name: &str) -> Client {
+        let model = self
+            .auth
+            .create_client_service()
+            .create_client(name)
+            .await
+            .unwrap();
+        let key = model.api_key.expose().to_owned();
+        Client { model, key }
+    }
+
+    pub(crate) async fn tenant(&self, client: &Client) -> Tenant {
+        self.auth.authenticate_client(&client.key).await.unwrap()
+    }
+
+    pub(crate) async fn user(&self, client: &Client, identifier: &str) -> UserModel {
+        self.auth
+            .create_user_service()
+            .create_user(&client.key, identifier)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn user_with_secret(
+        &self,
+        client: &Client,
+        identifier: &str,
+        secret: &str,
+    ) -> UserModel {
+        let user = NewUser {
+            identifier: identifier.to_owned(),
+            secret: Some(Secret::from(secret)),
+        };
+        self.tenant(client)
+            .await
+            .create_user(user)
+            .await
+            .unwrap()
+            .resource
+    }
+
+    pub(crate) async fn token(&self, client: &Client, user: &UserModel) -> String {
+        let token = self
+            .auth
+            .create_token_service()
+            .create_token(user.id, client.model.id)
+            .await
+            .unwrap();
+        token.token.expose().to_owned()
+    }
+
+    pub(crate) async fn verify(&self, client: &Client, token: &str) -> Result<uuid::Uuid, Error> {
+        self.auth
+            .verify_token_service()
+            .verify_token_and_get_user_id(&client.key, token)
+            .await
+    }
+}
+
+pub(crate) async fn open(
+    db: &TestDatabase,
+    others: &[(&'static str, &str)],
+    clock: &ManualClock,
+) -> Result<Auth, Error> {
+    let mut settings = vec![
+        ("BOSA_AUTH_ROOT_KEYS", Secret::from(ROOT_KEYS)),
+        ("BOSA_WHITELISTED_KEYS", Secret::from(MASTER_KEY)),
+        ("BOSA_AUTH_ARGON2_MEMORY_MIB", Secret::from("64")),
+    ];
+    settings.extend(
+        others
+            .iter()
+            .map(|(name, value)| (*name, Secret::from(*value))),
+    );
+    let configuration = AuthenticationDbSettings {
+        database_authentication_url: Some(db.address().into()),
+        auth_secret_key: Some(SIGNING_KEY.into()),
+        others: settings,
+        ..Default::default()
+    }
+    .gather_from(Vec::new())?;
+    Auth::open_with(
+        &configuration,
+        OpenMode::Create,
+        Arc::new(clock.clone()),
+        Arc::new(SystemEntropy),
+    )
+    .await
+}
