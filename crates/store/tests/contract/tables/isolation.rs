@@ -62,7 +62,7 @@ on_every_database! {
     async fn a_client_changes_nothing_of_another_client(db: TestDatabase) {
         let (_db, store, ours, theirs) = two_clients(db).await;
         let before = everything(&store, &theirs).await;
-        let done = write!(store, [ours, theirs] |tx| {
+        let done = write!(store, [ours, theirs] tx => {
             let mut scope = ClientTx::new(tx, ours.client);
             assert!(!scope.revoke_api_key(theirs.api_key, at(1)).await?);
             assert!(!scope.limit_api_key(theirs.api_key, at(1)).await?);
@@ -120,17 +120,17 @@ on_every_database! {
     async fn ids_of_another_client_cannot_be_taken(db: TestDatabase) {
         let (_db, store, ours, theirs) = two_clients(db).await;
         let before = everything(&store, &theirs).await;
-        let key = write!(store, [ours, theirs] |tx| {
+        let key = write!(store, [ours, theirs] tx => {
             let mut scope = ClientTx::new(tx, ours.client);
             scope.insert_api_key(&api_key(ours.client, theirs.api_key)).await
         });
         assert_eq!(key, Ok(false));
-        let token = write!(store, [ours, theirs] |tx| {
+        let token = write!(store, [ours, theirs] tx => {
             let mut scope = ClientTx::new(tx, ours.client);
             scope.issue_token(&token_issue(theirs.token, ours.user)).await
         });
         assert_eq!(token, Ok(false));
-        let user = write!(store, [ours, theirs] |tx| {
+        let user = write!(store, [ours, theirs] tx => {
             let mut scope = ClientTx::new(tx, ours.client);
             scope.insert_user(&user_row(ours.client, theirs.user, "eve")).await
         });

@@ -3,6 +3,14 @@
 #[macro_use]
 mod world;
 
+mod clients;
+mod feed;
+mod instance;
+mod integrations;
 mod isolation;
+mod keys;
+mod requests;
 mod schema_parity;
 mod statements;
+mod tokens;
+mod users;

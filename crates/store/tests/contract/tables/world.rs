@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// Runs a body in one transaction; what it takes from outside is listed, because it may run again.
 macro_rules! write {
-    ($store:expr, [$($taken:ident),*] |$tx:ident| $body:expr) => {{
+    ($store:expr, [$($taken:ident),*] $tx:ident => $body:expr) => {{
         $( let $taken = $taken.clone(); )*
         $store
             .write::<_, bosa_auth_store::StoreError, _>(move |$tx| {
@@ -51,9 +51,7 @@ pub(crate) struct Tenant {
 pub(crate) async fn instance_in(db: TestDatabase) -> (TestDatabase, Store) {
     let db = db.migrated().await;
     let store = Store::new(db.db().clone());
-    let created = write!(
-        store,
-        [] | tx | {
+    let created = write!(store, [] tx => {
             let canary = Opaque::from(vec![1]);
             let created =
                 instance::create(tx, &instance_row(), &canary, Uuid::from_u128(1)).await?;
@@ -83,9 +81,7 @@ async fn tenant(store: &Store, base: u128, name: &'static str) -> Tenant {
         first: id(base + 5),
         second: id(base + 6),
     };
-    let done = write!(
-        store,
-        [tenant] | tx | {
+    let done = write!(store, [tenant] tx => {
             assert!(clients::insert(tx, &client_row(tenant.client, name)).await?);
             let mut scope = ClientTx::new(tx, tenant.client);
             scope
