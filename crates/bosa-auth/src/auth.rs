@@ -288,9 +288,10 @@ impl Inner {
 }
 
 pub(crate) fn db_options(settings: &Settings) -> DbOptions {
-    let mut options = DbOptions::default();
-    options.pool_size = settings.pool_size;
-    options
+    DbOptions {
+        pool_size: settings.pool_size,
+        ..Default::default()
+    }
 }
 
 /// Finds, and in `Create` mode makes, the place of the generated keys.
@@ -315,7 +316,7 @@ pub(crate) fn key_place(settings: &Settings, mode: OpenMode) -> Result<KeyPlace>
 }
 
 /// Brings the schema to this version; when there is data already, only with its keys at hand.
-async fn prepare_schema(
+pub(crate) async fn prepare_schema(
     db: &Db,
     settings: &mut Settings,
     place: &KeyPlace,

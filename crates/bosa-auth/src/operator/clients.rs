@@ -319,7 +319,7 @@ fn new_data_key(inner: &Inner, client_id: ClientId) -> Result<DataKeyRow> {
 }
 
 /// What a data key is sealed for: it opens for its own client only.
-pub(crate) fn data_key_name(client_id: ClientId, id: DataKeyId) -> String {
+pub(super) fn data_key_name(client_id: ClientId, id: DataKeyId) -> String {
     format!("{client_id}/{id}")
 }
 

@@ -26,7 +26,7 @@ use crate::error::Result;
 ///     auth_secret_key: Some("0123456789abcdef0123456789abcdef".into()),
 ///     ..Default::default()
 /// };
-/// assert!(format!("{settings:?}").contains("Secret(..)"));
+/// assert!(format!("{settings:?}").contains("Secret(redacted)"));
 /// ```
 ///
 /// Source: the API reference, "Configuration".

@@ -2,25 +2,22 @@
 
 use std::sync::Arc;
 
-use bosa_auth_core::vault::{
-    DataKey, KeyPurpose, ValueContext, ValuePurpose, open_key, open_value, seal_value,
-};
+use bosa_auth_core::vault::{ValueContext, ValuePurpose, open_value, seal_value};
 use bosa_auth_core::{
     AccountName, AuditAction, AuthStatus, ClientState, ConnectorName, IntegrationId, Scope, Secret,
     UserId, UserState,
 };
-use bosa_auth_store::data_keys::DataKeyRow;
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 use bosa_auth_store::{
     ClientTx, InstanceState, IntegrationChange, IntegrationInsert, Opaque, PageQuery, StoreError,
 };
 use uuid::Uuid;
 
+use crate::auth::Auth;
 use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin, in_progress};
-use crate::instance::root_key;
 use crate::model::{Created, IntegrationUpdate, Page, PageRequest, ThirdPartyIntegrationAuth};
-use crate::operator::data_key_name;
+use crate::operator::open_data_key;
 use crate::page;
 use crate::principal::Tenant;
 
@@ -199,7 +196,7 @@ impl Tenant {
                 since: found.integration.updated_at,
             });
         }
-        let auth_string = self.open(&found)?;
+        let auth_string = open_integration(&self.auth, &found)?;
         model(&found.integration, auth_string).map(Some)
     }
 
@@ -574,7 +571,7 @@ impl Tenant {
     ) -> Result<(Opaque, bosa_auth_core::DataKeyId)> {
         let inner = &self.auth.inner;
         let key = inner.store.client(self.id()).active_data_key().await?;
-        let key = self.data_key(&key.ok_or(Error::InvalidClient)?)?;
+        let key = open_data_key(&self.auth, self.id(), &key.ok_or(Error::InvalidClient)?)?;
         let plain = auth_string.expose().as_bytes();
         let sealed = seal_value(
             &key,
@@ -587,26 +584,8 @@ impl Tenant {
         Ok((sealed.into(), key.id()))
     }
 
-    fn open(&self, found: &IntegrationWithKey) -> Result<Secret> {
-        let unreadable = || Error::Unreadable {
-            what: "the credential of an integration".to_owned(),
-        };
-        let key = self.data_key(&found.key)?;
-        let row = &found.integration;
-        let plain = open_value(
-            &key,
-            ValuePurpose::IntegrationAuth,
-            &context(row),
-            &row.sealed,
-        )
-        .map_err(|_| unreadable())?;
-        let text = std::str::from_utf8(plain.expose()).map_err(|_| unreadable())?;
-        Ok(Secret::from(text))
-    }
-
     fn open_or_mark(&self, found: &IntegrationWithKey) -> ThirdPartyIntegrationAuth {
-        let opened = self
-            .open(found)
+        let opened = open_integration(&self.auth, found)
             .and_then(|auth_string| model(&found.integration, auth_string));
         opened.unwrap_or_else(|_| {
             let row = &found.integration;
@@ -617,17 +596,27 @@ impl Tenant {
             }
         })
     }
+}
 
-    fn data_key(&self, row: &DataKeyRow) -> Result<DataKey> {
-        let unreadable = || Error::Unreadable {
-            what: "a data key".to_owned(),
-        };
-        let root = root_key(&self.auth.inner.root_keys, &row.root_key_id)?;
-        let name = data_key_name(self.id(), row.id);
-        let bytes =
-            open_key(root, KeyPurpose::DataKey, &name, &row.sealed).map_err(|_| unreadable())?;
-        DataKey::from_bytes(row.id, &bytes).map_err(|_| unreadable())
-    }
+/// Opens the credential of an integration.
+///
+/// # Errors
+/// `Unreadable`: it was moved, edited or truncated, or its key was.
+pub(crate) fn open_integration(auth: &Auth, found: &IntegrationWithKey) -> Result<Secret> {
+    let unreadable = || Error::Unreadable {
+        what: "the credential of an integration".to_owned(),
+    };
+    let row = &found.integration;
+    let key = open_data_key(auth, row.client_id, &found.key)?;
+    let plain = open_value(
+        &key,
+        ValuePurpose::IntegrationAuth,
+        &context(row),
+        &row.sealed,
+    )
+    .map_err(|_| unreadable())?;
+    let text = std::str::from_utf8(plain.expose()).map_err(|_| unreadable())?;
+    Ok(Secret::from(text))
 }
 
 fn context(row: &IntegrationRow) -> ValueContext<'_> {

@@ -6,3 +6,5 @@ mod integrations;
 mod login;
 mod tokens;
 mod users;
+
+pub(crate) use integrations::open_integration;
