@@ -11,6 +11,7 @@
 
 mod accounts;
 pub mod api_keys;
+pub mod archive;
 pub mod audit;
 pub mod changes;
 mod client_tx;

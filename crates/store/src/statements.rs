@@ -6,6 +6,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
         crate::accounts::STATEMENTS,
         crate::api_keys::STATEMENTS,
+        crate::archive::STATEMENTS,
         crate::audit::STATEMENTS,
         crate::changes::STATEMENTS,
         crate::clients::STATEMENTS,

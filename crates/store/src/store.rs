@@ -62,6 +62,32 @@ impl Store {
         self.locked(LOCK_EXCLUSIVE, f).await
     }
 
+    /// Runs `f`, which only reads, on one state of the whole database. A moved one can be read too.
+    ///
+    /// # Errors
+    /// What `f` returns, or what the transaction itself does.
+    pub async fn snapshot<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        let f = Arc::new(f);
+        self.db
+            .write(move |tx| {
+                let f = Arc::clone(&f);
+                Box::pin(async move {
+                    match tx.dialect() {
+                        // `begin immediate` keeps every writer out.
+                        Dialect::Sqlite => {}
+                        Dialect::Postgres => tx.batch(ONE_STATE).await?,
+                    }
+                    f(tx).await
+                })
+            })
+            .await
+    }
+
     async fn locked<T, E, F>(&self, lock: &'static str, f: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -150,3 +176,4 @@ const WRITER_LOCK: i64 = 0x626f_7361_7772_6974;
 // PostgreSQL only.
 const LOCK_SHARED: &str = "select pg_advisory_xact_lock_shared($1)";
 const LOCK_EXCLUSIVE: &str = "select pg_advisory_xact_lock($1)";
+const ONE_STATE: &str = "set transaction isolation level repeatable read, read only";

@@ -3,6 +3,7 @@
 #[macro_use]
 mod world;
 
+mod archive;
 mod clients;
 mod feed;
 mod instance;
