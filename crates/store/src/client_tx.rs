@@ -11,11 +11,15 @@ use crate::store::{Source, Store};
 /// rows of another client, whatever ids it passes. The methods stand beside their tables:
 /// users in `users`, tokens in `tokens`, and so on.
 ///
-/// Statements on tenant data that cannot know the client beforehand are a closed list:
-/// [`api_keys::find`](crate::api_keys::find), [`users::find`](crate::users::find),
-/// [`tokens::find`](crate::tokens::find), [`api_keys::touch`](crate::api_keys::touch) and
-/// [`tokens::prune`](crate::tokens::prune). The rows of `clients` themselves, keys of the instance,
-/// the change feed, the audit and the idempotency records belong to the instance.
+/// Statements on tenant data outside it are a closed list, which a test holds to. Before the client
+/// is known: [`api_keys::find`](crate::api_keys::find), [`users::find`](crate::users::find) and
+/// [`tokens::find`](crate::tokens::find). Over all clients:
+/// [`api_keys::touch`](crate::api_keys::touch), [`api_keys::revoke_all`](crate::api_keys::revoke_all),
+/// [`tokens::prune`](crate::tokens::prune),
+/// [`data_keys::clients_under`](crate::data_keys::clients_under), the `usage` of digest keys and root
+/// keys, [`counts`](crate::counts()) and [`archive`](crate::archive). The rows of `clients`
+/// themselves, the keys of the instance, the change feed, the audit and the idempotency records
+/// belong to the instance.
 #[derive(Debug)]
 pub struct ClientScope<S> {
     pub(crate) source: S,
