@@ -3,6 +3,8 @@
 //! The compact form and the claims are read here, strictly (RFC 8725); signatures are a library's.
 
 mod algorithm;
+#[cfg(test)]
+mod attacks;
 mod claims;
 mod issue;
 mod key;
@@ -11,6 +13,8 @@ mod pkcs8;
 mod strict_json;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 mod verify;
 
 pub use algorithm::Algorithm;

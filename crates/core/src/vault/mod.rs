@@ -12,6 +12,8 @@ mod sealed_key;
 #[cfg(test)]
 mod tests;
 mod value;
+#[cfg(test)]
+mod vectors;
 
 pub use canary::{open_canary, seal_canary};
 pub use keyring::{KeyringError, RootKeyring};
