@@ -322,9 +322,10 @@ impl From<InvalidName> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable { .. } | StoreError::Busy | StoreError::OutcomeUnknown => {
-                Error::DatabaseUnavailable(Some(error))
-            }
+            StoreError::Unavailable { .. }
+            | StoreError::Busy
+            | StoreError::OutcomeUnknown
+            | StoreError::Moved => Error::DatabaseUnavailable(Some(error)),
             StoreError::Unreadable { what } => Error::Unreadable {
                 what: what.to_string(),
             },

@@ -9,7 +9,7 @@ use bosa_auth_core::vault::{RootKey, RootKeyId, RootKeyring, open_canary, seal_c
 use bosa_auth_core::{Clock, Entropy, InstanceId, Secret};
 use bosa_auth_store::instance::{self, InstanceRow, InstanceState};
 use bosa_auth_store::root_keys::{self, CanaryRow};
-use bosa_auth_store::{Opaque, Store};
+use bosa_auth_store::{Opaque, Source, Store};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -114,11 +114,11 @@ pub(crate) async fn establish(
 /// # Errors
 /// `Configuration` that names the root key that is missing or wrong.
 pub(crate) async fn check_canaries(
-    store: &Store,
+    source: impl Source,
     root_keys: &RootKeyring,
     instance: &InstanceRow,
 ) -> Result<()> {
-    for canary in root_keys::canaries(store).await? {
+    for canary in root_keys::canaries(source).await? {
         open_one(root_keys, &canary)?;
     }
     root_key(root_keys, &instance.active_root_key).map(drop)
@@ -313,5 +313,34 @@ pub(crate) fn replace_master_key(place: &KeyPlace, entropy: &dyn Entropy) -> Res
         KeyPlace::Memory | KeyPlace::Nowhere => Err(Error::configuration(
             "master keys are generated with SQLite files only; set BOSA_WHITELISTED_KEYS",
         )),
+    }
+}
+
+/// The root keys of the settings, or of the key files; none are made.
+///
+/// # Errors
+/// `Configuration`: there are none.
+pub(crate) fn configured_or_kept_root_keys(
+    settings: &mut Settings,
+    place: &KeyPlace,
+) -> Result<RootKeyring> {
+    match (settings.root_keys.take(), place.read(ROOT_KEYS)?) {
+        (Some(configured), _) => Ok(configured),
+        (None, Some(file)) => parse_root_keys(&file, place),
+        (None, None) => Err(missing_root_keys(place)),
+    }
+}
+
+/// The signing key of the settings, or of the key files; none is made.
+///
+/// # Errors
+/// `Configuration`: the key file cannot be used.
+pub(crate) fn configured_or_kept_signing_key(
+    settings: &mut Settings,
+    place: &KeyPlace,
+) -> Result<Option<SigningKey>> {
+    match settings.signing_key.take() {
+        Some(configured) => Ok(Some(configured)),
+        None => kept_signing_key(settings, place, true, &bosa_auth_core::SystemEntropy),
     }
 }

@@ -59,6 +59,7 @@
 //! one. Every failure is an [`Error`] with a permanent [`code`](Error::code).
 
 mod auth;
+mod backup;
 mod connectors;
 mod digest_keys;
 mod doctor;
@@ -93,6 +94,7 @@ pub mod models {
 }
 
 pub use auth::{Auth, Description, OpenMode};
+pub use backup::{BackupMode, BackupReport, Progress, RestoreOptions, RestoreReport, restore};
 pub use bosa_auth_core::token::Algorithm;
 pub use bosa_auth_core::{
     ApiKeyId, AuthStatus, ClientId, Clock, Entropy, IntegrationId, ManualClock, Scope, ScopeSet,

@@ -1,5 +1,6 @@
 //! The behaviour of the library, the same on SQLite and PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod support;
 mod tour;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bosa_auth::{
-    Auth, AuthenticationDbSettings, ClientModel, Error, ManualClock, NewUser, OpenMode, Secret,
-    SystemEntropy, Tenant, Timestamp, UserModel,
+    Auth, AuthenticationDbSettings, ClientModel, Clock as _, Error, ManualClock, NewUser, OpenMode,
+    Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
 };
 use bosa_auth_testkit::TestDatabase;
 
@@ -32,6 +32,13 @@ impl World {
     pub(crate) async fn with(db: &TestDatabase, others: &[(&'static str, &str)]) -> Self {
         let clock = ManualClock::new("2026-01-02T03:04:05.678901Z".parse::<Timestamp>().unwrap());
         let auth = open(db, others, &clock).await.unwrap();
+        Self { auth, clock }
+    }
+
+    /// With the time of today, for what also other processes look at.
+    pub(crate) async fn with_system_clock(db: &TestDatabase) -> Self {
+        let clock = ManualClock::new(SystemClock.now());
+        let auth = open(db, &[], &clock).await.unwrap();
         Self { auth, clock }
     }
 

@@ -1,0 +1,156 @@
+//! Backups restore into either database.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bosa_auth::{
+    AuthenticationDbSettings, BackupMode, Configuration, Error, OpenMode, RestoreOptions, Secret,
+    ThirdPartyIntegrationAuth, restore,
+};
+use bosa_auth_testkit::{TestDatabase, on_every_database};
+
+use crate::support::{Client, ROOT_KEYS, SIGNING_KEY, World};
+
+on_every_database! {
+    async fn a_copy_restores_keys_users_and_accounts_but_no_session(db: TestDatabase) {
+        let (world, client, token) = furnished(&db).await;
+        let files = tempfile::tempdir().unwrap();
+        let archive = files.path().join("backup.jsonl");
+        let report =
+            world.auth.operator().backup(&archive, BackupMode::Copy, Arc::new(|_| ())).await.unwrap();
+        assert_eq!(report.root_keys, ["k1"]);
+        world.verify(&client, &token).await.unwrap();
+
+        for target in targets(files.path()).await {
+            let restored = restore_into(&target.address, &archive).await.unwrap();
+            assert!(!restored.keeps_sessions);
+            let auth = target.open().await;
+            let verified = auth.verify_token_service().verify_token_and_get_user_id(&client.key, &token).await;
+            assert!(matches!(verified, Err(Error::RevokedToken)));
+            let ana = auth.get_user_service().get_user_by_identifier(&client.key, "ana").await.unwrap();
+            let github = auth
+                .third_party_integration_service()
+                .get_integration(client.model.id, ana.id, "github")
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(github.auth_string.expose(), "gho_secret");
+            let again = restore_into(&target.address, &archive).await;
+            assert!(matches!(again, Err(Error::Configuration(_))));
+        }
+    }
+
+    async fn a_move_keeps_every_session_and_closes_the_source(db: TestDatabase) {
+        for to_postgres in [false, true] {
+            let db = if db.directory().is_some() { TestDatabase::sqlite().await } else { TestDatabase::postgres().await };
+            let (world, client, token) = furnished(&db).await;
+            let files = tempfile::tempdir().unwrap();
+            let archive = files.path().join("move.jsonl");
+            world.auth.operator().backup(&archive, BackupMode::Move, Arc::new(|_| ())).await.unwrap();
+            assert!(matches!(world.verify(&client, &token).await, Err(Error::DatabaseUnavailable(_))));
+            let created = world.auth.create_client_service().create_client("late").await;
+            assert!(matches!(created, Err(Error::DatabaseUnavailable(_))));
+            assert!(!world.auth.readiness().await.is_ready());
+
+            let target = targets(files.path()).await.remove(usize::from(to_postgres));
+            let restored = restore_into(&target.address, &archive).await.unwrap();
+            assert!(restored.keeps_sessions);
+            assert_eq!(restored.missing_signing_keys, Vec::<String>::new());
+            let auth = target.open().await;
+            auth.verify_token_service().verify_token_and_get_user_id(&client.key, &token).await.unwrap();
+        }
+    }
+
+    async fn a_damaged_archive_restores_nothing(db: TestDatabase) {
+        let (world, _, _) = furnished(&db).await;
+        let files = tempfile::tempdir().unwrap();
+        let archive = files.path().join("backup.jsonl");
+        world.auth.operator().backup(&archive, BackupMode::Copy, Arc::new(|_| ())).await.unwrap();
+        let text = std::fs::read_to_string(&archive).unwrap();
+        let cut: String = text.lines().take(5).flat_map(|line| [line, "\n"]).collect();
+        let edited = text.replacen("\"ana\"", "\"eve\"", 1);
+        assert_ne!(edited, text);
+        for (name, damaged) in [("cut", cut), ("edited", edited), ("empty", String::new()), ("other", "{}\n".to_owned())] {
+            let path = files.path().join(name);
+            std::fs::write(&path, damaged).unwrap();
+            for target in targets(files.path()).await {
+                let restored = restore_into(&target.address, &path).await;
+                assert!(matches!(restored, Err(Error::Configuration(_))), "{name}");
+                target.open().await;
+            }
+        }
+    }
+}
+
+async fn furnished(db: &TestDatabase) -> (World, Client, String) {
+    let world = World::with_system_clock(db).await;
+    let client = world.client("acme").await;
+    let ana = world.user(&client, "ana").await;
+    let token = world.token(&client, &ana).await;
+    let account = ThirdPartyIntegrationAuth::new(
+        client.model.id,
+        ana.id,
+        "github",
+        "octocat",
+        Secret::from("gho_secret"),
+        Vec::new(),
+    );
+    world
+        .auth
+        .third_party_integration_service()
+        .create_integration(account)
+        .await
+        .unwrap();
+    (world, client, token)
+}
+
+struct Target {
+    address: String,
+    /// Keeps the database while the test needs it.
+    _database: Option<TestDatabase>,
+}
+
+impl Target {
+    async fn open(&self) -> bosa_auth::Auth {
+        bosa_auth::Auth::open_configured(&configuration(&self.address), OpenMode::Create)
+            .await
+            .unwrap()
+    }
+}
+
+/// An empty SQLite file that is not there yet, and an empty PostgreSQL database.
+async fn targets(directory: &Path) -> Vec<Target> {
+    let own = tempfile::tempdir_in(directory).unwrap().keep();
+    let postgres = TestDatabase::postgres().await;
+    vec![
+        Target {
+            address: format!("sqlite:///{}", own.join("restored.db").display()),
+            _database: None,
+        },
+        Target {
+            address: postgres.address(),
+            _database: Some(postgres),
+        },
+    ]
+}
+
+async fn restore_into(address: &str, archive: &Path) -> Result<bosa_auth::RestoreReport, Error> {
+    restore(
+        &configuration(address),
+        archive,
+        RestoreOptions::default(),
+        Arc::new(|_| ()),
+    )
+    .await
+}
+
+fn configuration(address: &str) -> Configuration {
+    AuthenticationDbSettings {
+        database_authentication_url: Some(address.into()),
+        auth_secret_key: Some(SIGNING_KEY.into()),
+        others: vec![("BOSA_AUTH_ROOT_KEYS", Secret::from(ROOT_KEYS))],
+        ..Default::default()
+    }
+    .gather_from(Vec::new())
+    .unwrap()
+}
