@@ -1,0 +1,87 @@
+//! Counters and histograms, and `/metrics` on an address of its own.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use http::{Method, StatusCode, header};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+const REQUESTS: &str = "bosa_auth_http_requests_total";
+const DURATION: &str = "bosa_auth_http_request_duration_seconds";
+/// Upper bounds in seconds: a token check takes fractions of a millisecond, a password hash many.
+const BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// The process's metrics.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+/// The metrics could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up metrics: {0}")]
+pub struct MetricsError(#[from] metrics_exporter_prometheus::BuildError);
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Starts to collect the metrics of this process. They are process-wide, so a program calls it
+    /// once, before it serves.
+    ///
+    /// # Errors
+    /// [`MetricsError`]: the process collects metrics already.
+    pub fn install() -> Result<Self, MetricsError> {
+        let duration = Matcher::Full(DURATION.to_owned());
+        let handle = PrometheusBuilder::new()
+            .set_buckets_for_metric(duration, BUCKETS)?
+            .install_recorder()?;
+        metrics::describe_counter!(REQUESTS, "Requests by route, method and status.");
+        metrics::describe_histogram!(DURATION, "Time from a request's head to its answer.");
+        Ok(Self(handle))
+    }
+
+    /// The metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds what was recorded into its buckets, so that memory stays bounded.
+    pub(crate) fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        let metrics = self.clone();
+        let kind = [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )];
+        let show = move || async move { (kind, metrics.render()) };
+        Router::new().route("/metrics", get(show))
+    }
+}
+
+/// Counts one answered request.
+pub(crate) fn record(path: &'static str, method: &Method, status: StatusCode, took: Duration) {
+    let labels = [
+        ("path", path.to_owned()),
+        ("method", known(method).to_owned()),
+        ("status", status.as_str().to_owned()),
+    ];
+    metrics::counter!(REQUESTS, &labels).increment(1);
+    metrics::histogram!(DURATION, &labels).record(took.as_secs_f64());
+}
+
+/// A method's name, or one name for all that a caller may invent.
+pub(crate) fn known(method: &Method) -> &str {
+    match method.as_str() {
+        name @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => name,
+        _ => "OTHER",
+    }
+}

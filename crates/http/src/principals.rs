@@ -1,0 +1,112 @@
+//! Who is calling, from the request's headers.
+
+use axum::extract::FromRequestParts;
+use bosa_auth::{CurrentUser, Error, Operator, Tenant};
+use http::request::Parts;
+use http::{HeaderMap, header};
+
+use crate::problem::Problem;
+use crate::router::AppState;
+
+const API_KEY: &str = "x-api-key";
+const BEARER: &str = "bearer";
+
+/// A caller with a master key in `x-api-key`.
+#[derive(Debug)]
+pub(crate) struct MasterKey(pub(crate) Operator);
+
+/// A client with one of its API keys in `x-api-key`.
+#[derive(Debug)]
+pub(crate) struct ClientKey(pub(crate) Tenant);
+
+/// A client, if it sent a key. A wrong key is refused all the same.
+#[derive(Debug)]
+pub(crate) struct MaybeClientKey(pub(crate) Option<Tenant>);
+
+/// A user with its token in `Authorization: Bearer`, and perhaps its client's key beside it.
+#[derive(Debug)]
+pub(crate) struct UserToken(pub(crate) CurrentUser);
+
+/// A user, if a token was sent. A wrong token is refused all the same.
+#[derive(Debug)]
+pub(crate) struct MaybeUserToken(pub(crate) Option<CurrentUser>);
+
+impl FromRequestParts<AppState> for MasterKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let key = api_key(&parts.headers)?.ok_or(Error::InvalidClient)?;
+        Ok(Self(state.auth.verify_master_key(key)?))
+    }
+}
+
+impl FromRequestParts<AppState> for ClientKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let key = api_key(&parts.headers)?.ok_or(Error::InvalidClient)?;
+        Ok(Self(state.auth.authenticate_client(key).await?))
+    }
+}
+
+impl FromRequestParts<AppState> for MaybeClientKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        Ok(Self(match api_key(&parts.headers)? {
+            Some(key) => Some(state.auth.authenticate_client(key).await?),
+            None => None,
+        }))
+    }
+}
+
+impl FromRequestParts<AppState> for UserToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers)?.ok_or(Error::Unauthorized)?;
+        let key = api_key(&parts.headers)?;
+        Ok(Self(state.auth.current_user(key, token).await?))
+    }
+}
+
+impl FromRequestParts<AppState> for MaybeUserToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        Ok(Self(match bearer(&parts.headers)? {
+            Some(token) => {
+                let key = api_key(&parts.headers)?;
+                Some(state.auth.current_user(key, token).await?)
+            }
+            None => None,
+        }))
+    }
+}
+
+/// The one `x-api-key`; two of them, or one that is no text, are a wrong key.
+fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let mut values = headers.get_all(API_KEY).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| Error::InvalidClient),
+        (Some(_), Some(_)) => Err(Error::InvalidClient),
+    }
+}
+
+/// The one bearer token (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1). Another scheme is
+/// no token.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value.to_str().map_err(|_| Error::InvalidToken)?,
+        (Some(_), Some(_)) => return Err(Error::InvalidToken),
+    };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if scheme.eq_ignore_ascii_case(BEARER) {
+        Ok(Some(token.trim()))
+    } else {
+        Ok(None)
+    }
+}

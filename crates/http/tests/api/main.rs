@@ -1,0 +1,4 @@
+//! The HTTP API over a real socket, on every database.
+
+mod app;
+mod tour;
