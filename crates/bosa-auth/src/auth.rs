@@ -77,6 +77,8 @@ pub struct Description {
 impl Auth {
     /// Opens an independent instance; nothing global is touched.
     ///
+    /// A program that stays calls [`Auth::start_maintenance`] next.
+    ///
     /// # Errors
     /// `Configuration`: a setting cannot be used, or a key is missing or wrong.
     /// `DatabaseUnavailable`: the database cannot be reached.

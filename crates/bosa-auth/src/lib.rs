@@ -114,3 +114,8 @@ pub use settings::{
     Source,
 };
 pub use signing_keys::SigningKeyInfo;
+
+/// The snippets of the README run as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
