@@ -16,7 +16,7 @@ finish() {
     local status=$?
     trap - EXIT INT TERM
     if [ -n "$cluster" ]; then
-        scripts/postgres.sh stop >&2 || true
+        scripts/postgres.sh stop --dir "$cluster" >&2 || true
     fi
     summarise
     rm -rf "$scratch"
@@ -102,6 +102,8 @@ tools() {
         rustup component add rustfmt clippy
     fi
     need cc build-essential   # SQLite and the cryptography are C; cmake is not needed
+    need curl curl            # the README's tour is run as it stands
+    need openssl openssl      # certificates of the test server, keys of the tests
     need git git              # lists the tracked files for `cargo xtask repository`
     cargo --version
     cc --version | head -n 1
@@ -110,8 +112,9 @@ tools() {
 postgres() {
     if [ -z "${BOSA_AUTH_TEST_POSTGRES_URL:-}" ]; then
         local line
-        line=$(scripts/postgres.sh start)
-        cluster="ours"
+        # A cluster of this run alone, in a place that the server's user can reach.
+        cluster="${TMPDIR:-/tmp}/bosa-auth-test-$$"
+        line=$(scripts/postgres.sh start --dir "$cluster")
         eval "$line"
     fi
     # The address without a password, if it has one.
@@ -132,4 +135,5 @@ run "tests, doc tests included" tests
 run "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 run "dependency policy" cargo xtask deny
 run "repository text" cargo xtask repository
-# Generated files: one line each, `run "…" cargo xtask NAME --check`.
+run "generated documents" cargo xtask documents --check
+run "generated OpenAPI description" cargo xtask openapi --check

@@ -3,6 +3,7 @@
 //! One file per subcommand. Each returns the list of its findings; an empty list is success.
 
 mod deny;
+mod documents;
 mod repository;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,12 @@ struct Arguments {
 enum Task {
     /// Checks licences, banned and duplicate crates, and sources against `deny.toml`.
     Deny,
+    /// Writes `docs/errors.md` and the README's table of settings from the code.
+    Documents {
+        /// Only tells whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Checks the text of the tracked files.
     Repository,
 }
@@ -31,6 +38,7 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let outcome = match arguments.task {
         Task::Deny => deny::run(&root),
+        Task::Documents { check } => documents::run(&root, check),
         Task::Repository => repository::run(&root),
     };
     match outcome {
@@ -74,6 +82,11 @@ enum TaskError {
     },
     #[error("cannot read {path}: {source}")]
     Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot write {path}: {source}")]
+    Write {
         path: PathBuf,
         source: std::io::Error,
     },

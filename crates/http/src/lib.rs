@@ -25,6 +25,7 @@ mod wire;
 pub use config::{HttpConfig, InvalidProxy, TrustedProxies};
 pub use metrics::{Metrics, MetricsError};
 pub use openapi::{OpenApiError, openapi_json};
+pub use problem::status;
 pub use route::{Caller, Route};
 pub use router::router;
 pub use routes::routes;

@@ -263,7 +263,8 @@ impl IntoResponse for Problem {
 }
 
 /// The status of every kind of error: the HTTP column of the one table.
-fn status(kind: ErrorKind) -> StatusCode {
+#[must_use]
+pub fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         ErrorKind::InvalidClient
