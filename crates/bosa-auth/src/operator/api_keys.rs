@@ -99,12 +99,7 @@ impl Operator {
         let inner = self.auth.inner.clone();
         let client = self.find_client(client_id).await?;
         let now = inner.clock.now();
-        let old = inner
-            .store
-            .client(client_id)
-            .api_key(key_id)
-            .await?
-            .filter(|row| is_live(row, now));
+        let old = inner.store.client(client_id).api_key(key_id).await?;
         let old = old.ok_or(Error::NotFound { what: "API key" })?;
         let end = now
             .checked_add(SignedDuration::from_secs(i64::from(overlap_seconds)))
@@ -197,15 +192,17 @@ impl Operator {
                     }
                     let mut scope = ClientTx::new(&mut *tx, client_id);
                     if let Some((old, end)) = ends {
-                        let live = scope
-                            .api_key(old)
-                            .await?
-                            .is_some_and(|old| is_live(&old, event.at));
+                        // Limiting it first waits for whoever is ending it at this moment. It
+                        // changes nothing when the key ends earlier anyway.
+                        let limited = scope.limit_api_key(old, end).await?;
+                        let live = limited
+                            || scope
+                                .api_key(old)
+                                .await?
+                                .is_some_and(|old| is_live(&old, event.at));
                         if !live {
                             return Err(Error::NotFound { what: "API key" });
                         }
-                        // Changes nothing when the key ends earlier anyway.
-                        scope.limit_api_key(old, end).await?;
                     }
                     scope.insert_api_key(row).await?;
                     if let Some((old, _)) = ends {
