@@ -1,6 +1,8 @@
 //! Issued access tokens.
 
+use bosa_auth_core::token::LEEWAY_SECONDS;
 use bosa_auth_core::{ClientId, Form, OperationId, Timestamp, TokenId, UserId, UserState};
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::client_tx::ClientScope;
@@ -204,7 +206,7 @@ impl ClientScope<&mut Tx> {
         Ok(inserted == 1)
     }
 
-    /// Revokes a token that is live at `at`; false when it is not.
+    /// Revokes a token that is live at `at`, the leeway included; false when it is not.
     ///
     /// True also when this very operation revoked it, in an earlier attempt of the same write.
     ///
@@ -216,9 +218,11 @@ impl ClientScope<&mut Tx> {
         operation: OperationId,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let accepted_until = SignedDuration::from_secs(LEEWAY_SECONDS);
+        let ended = at.checked_sub(accepted_until).unwrap_or(Timestamp::MIN);
         let changed = self
             .source
-            .execute(REVOKE, params![self.client_id, id, at, operation])
+            .execute(REVOKE, params![self.client_id, id, at, operation, ended])
             .await?;
         if changed == 1 {
             return Ok(true);
@@ -328,7 +332,7 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (id) do nothing";
     REVOKE = "update bosa_tokens set revoked_at = $3, revoke_operation = $4 \
         where client_id = $1 and id = $2 and revoked_at is null \
-        and expires_at > $3 and (idle_end is null or idle_end > $3) \
+        and expires_at > $5 and (idle_end is null or idle_end > $3) \
         and exists (select 1 from bosa_users u join bosa_clients c on c.id = u.client_id \
         where u.client_id = $1 and u.id = bosa_tokens.user_id \
         and u.generation = bosa_tokens.user_generation and c.generation = bosa_tokens.client_generation)";
