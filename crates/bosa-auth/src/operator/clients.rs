@@ -18,6 +18,7 @@ use crate::instance::root_key;
 use crate::model::{ClientModel, ClientUpdate, Created, Page, PageRequest};
 use crate::page;
 use crate::principal::Operator;
+use crate::tenant::is_storable;
 
 /// Rows that one transaction of a client's deletion removes.
 const DELETE_BATCH: u32 = 500;
@@ -124,7 +125,10 @@ impl Operator {
     /// # Errors
     /// `NotFound`: there is no such client.
     pub async fn find_client_by_name(&self, name: &str) -> Result<ClientModel> {
-        let row = clients::find_by_name(&self.auth.inner.store, name).await?;
+        let row = match is_storable(name) {
+            true => clients::find_by_name(&self.auth.inner.store, name).await?,
+            false => None,
+        };
         present(row).map(|row| model(&row))
     }
 

@@ -31,10 +31,10 @@ impl Auth {
             None if self.requires_client_key() => return Err(Error::InvalidClient),
             None => None,
         };
-        let verified = self.inner.verify_token(token).await?;
+        let client = tenant.as_ref().map(Tenant::id);
+        let verified = self.inner.verify_token(token, client).await?;
         let mut tenant = match tenant {
-            Some(tenant) if tenant.id() == verified.client_id => tenant,
-            Some(_) => return Err(Error::InvalidToken),
+            Some(tenant) => tenant,
             None => {
                 let row = clients::find(&self.inner.store, verified.client_id).await?;
                 Tenant {

@@ -20,6 +20,7 @@ use crate::model::{Created, IntegrationUpdate, Page, PageRequest, ThirdPartyInte
 use crate::operator::open_data_key;
 use crate::page;
 use crate::principal::Tenant;
+use crate::tenant::is_storable;
 
 /// Longest credential, in bytes.
 const LONGEST_AUTH_STRING: usize = 64 * 1024;
@@ -76,30 +77,20 @@ impl Tenant {
             created_at: now,
             updated_at: now,
         };
-        if replace {
-            let existing = inner
-                .store
-                .client(self.id())
-                .named_integration(row.user_id, &row.connector, &row.user_identifier)
-                .await?;
-            if existing.is_some() {
-                let update = IntegrationUpdate {
-                    auth_string: Some(new.auth_string),
-                    auth_scopes: Some(new.auth_scopes),
-                };
-                let resource = self
-                    .update_integration_auth(
-                        new.user_id,
-                        connector.as_str(),
-                        account.as_str(),
-                        update,
-                    )
-                    .await?;
-                return Ok(Created {
-                    resource,
-                    replayed: false,
-                });
-            }
+        if replace
+            && let Some(existing) = self
+                .named(row.user_id, &row.connector, &row.user_identifier)
+                .await?
+        {
+            let update = IntegrationUpdate {
+                auth_string: Some(Secret::from(new.auth_string.expose())),
+                auth_scopes: Some(new.auth_scopes.clone()),
+            };
+            return match self.change_account(existing.integration, &update).await? {
+                Some(changed) => Ok(changed),
+                // Changed or deleted at this moment.
+                None => Box::pin(self.store_integration(new, replace)).await,
+            };
         }
         (row.sealed, row.data_key_id) = self.seal(&row, &new.auth_string).await?;
         let event = inner.event(
@@ -175,14 +166,10 @@ impl Tenant {
         if !self.has_active_user(user_id).await? {
             return Ok(None);
         }
-        let mut client = self.auth.inner.store.client(self.id());
         let found = match user_identifier {
-            Some(name) => {
-                client
-                    .named_integration(user_id, connector.as_str(), name)
-                    .await?
-            }
+            Some(name) => self.named(user_id, connector.as_str(), name).await?,
             None => {
+                let mut client = self.auth.inner.store.client(self.id());
                 client
                     .default_integration(user_id, connector.as_str())
                     .await?
@@ -347,14 +334,30 @@ impl Tenant {
         if let Some(auth_string) = &update.auth_string {
             check_auth_string(auth_string)?;
         }
-        let auth_scopes = update.auth_scopes.as_deref().map(scopes_text).transpose()?;
+        if let Some(auth_scopes) = &update.auth_scopes {
+            scopes_text(auth_scopes)?;
+        }
         if !self.has_active_user(user_id).await? {
             return Err(NOT_FOUND);
         }
-        let row = self
-            .account(user_id, connector.as_str(), user_identifier)
-            .await?
-            .integration;
+        loop {
+            let found = self
+                .account(user_id, connector.as_str(), user_identifier)
+                .await?;
+            // Lost against another change: the last writer wins, as if it had come a moment later.
+            if let Some(changed) = self.change_account(found.integration, &update).await? {
+                return Ok(changed.resource);
+            }
+        }
+    }
+
+    /// Changes an account that was just read; `None`, having written nothing, when it was changed or
+    /// deleted since.
+    async fn change_account(
+        &self,
+        row: IntegrationRow,
+        update: &IntegrationUpdate,
+    ) -> Result<Option<Created<ThirdPartyIntegrationAuth>>> {
         let inner = self.auth.inner.clone();
         let client_id = self.id();
         let (sealed, data_key_id) = match &update.auth_string {
@@ -363,13 +366,15 @@ impl Tenant {
         };
         let change = IntegrationChange {
             version: row.version,
-            auth_scopes: auth_scopes.unwrap_or_else(|| row.auth_scopes.clone()),
+            auth_scopes: match &update.auth_scopes {
+                Some(scopes) => scopes_text(scopes)?,
+                None => row.auth_scopes.clone(),
+            },
             sealed,
             data_key_id,
-            auth_status: if update.auth_string.is_some() {
-                AuthStatus::Active
-            } else {
-                row.auth_status
+            auth_status: match &update.auth_string {
+                Some(_) => AuthStatus::Active,
+                None => row.auth_status,
             },
             subject: row.subject.clone(),
             at: inner.clock.now(),
@@ -381,44 +386,40 @@ impl Tenant {
             Some(row.id.as_uuid()),
             Some(describe(&row)),
         )?;
+        let record = self
+            .idempotency
+            .as_ref()
+            .map(|key| key.record(&inner, &self.actor));
         let id = row.id;
-        let change = Arc::new((change, event));
+        let change = Arc::new((change, event, record));
         let written = inner
             .store
             .write(move |tx| {
                 let change = change.clone();
                 Box::pin(async move {
-                    let (change, event) = change.as_ref();
-                    if begin(tx, event, None, Uuid::nil()).await? != Begun::Fresh {
-                        return Ok(true);
-                    }
-                    let updated = ClientTx::new(tx, client_id)
-                        .update_integration(id, change)
-                        .await?;
-                    // Changed or deleted since it was read: nothing of this write may stay.
-                    if updated { Ok(true) } else { Err(NOT_FOUND) }
+                    let (change, event, record) = change.as_ref();
+                    let begun = begin(tx, event, record.as_ref(), id.as_uuid()).await?;
+                    let updated = begun != Begun::Fresh
+                        || ClientTx::new(tx, client_id)
+                            .update_integration(id, change)
+                            .await?;
+                    // Nothing of this write may stay when the row is another one by now.
+                    if updated { Ok(begun) } else { Err(NOT_FOUND) }
                 })
             })
-            .await;
-        match written {
-            // Lost against another change: the last writer wins, as if it had come a moment later.
-            Err(Error::NotFound { .. }) => {
-                Box::pin(self.update_integration_auth(
-                    user_id,
-                    connector.as_str(),
-                    user_identifier,
-                    update,
-                ))
-                .await
-            }
-            Err(error) => Err(error),
-            Ok(_) => {
-                let stored = self
-                    .account(user_id, connector.as_str(), user_identifier)
-                    .await?;
-                model(&stored.integration, Secret::default())
-            }
-        }
+            .await
+            .map_err(|error| in_progress(self.idempotency.is_some(), error));
+        let (id, replayed) = match written {
+            Ok(Begun::Replay(id)) => (IntegrationId::from(id), true),
+            Ok(Begun::Fresh | Begun::Applied) => (id, false),
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let stored = self.integration_by_id(row.user_id, id).await?;
+        Ok(Some(Created {
+            resource: model(&stored, Secret::default())?,
+            replayed,
+        }))
     }
 
     /// Deletes an account; true when there was one. Only then another one may become the default:
@@ -537,11 +538,24 @@ impl Tenant {
         connector: &str,
         user_identifier: &str,
     ) -> Result<IntegrationWithKey> {
-        let mut client = self.auth.inner.store.client(self.id());
-        client
-            .named_integration(user_id, connector, user_identifier)
+        self.named(user_id, connector, user_identifier)
             .await?
             .ok_or(NOT_FOUND)
+    }
+
+    async fn named(
+        &self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationWithKey>> {
+        if !is_storable(user_identifier) {
+            return Ok(None);
+        }
+        let mut client = self.auth.inner.store.client(self.id());
+        Ok(client
+            .named_integration(user_id, connector, user_identifier)
+            .await?)
     }
 
     async fn integration_by_id(

@@ -69,8 +69,8 @@ impl Tenant {
     /// The user, when the secret is right and both are active.
     async fn check_secret(&self, identifier: &str, secret: &str) -> Result<UserWithClient> {
         let inner = &self.auth.inner;
-        let identifier = lookup_form(identifier);
-        let quota = Quota::User(self, &identifier);
+        let lookup = lookup_form(identifier);
+        let quota = Quota::User(self, lookup.as_deref().unwrap_or(identifier));
         match PresentedUserSecret::classify(secret) {
             PresentedUserSecret::Current(presented) | PresentedUserSecret::Imported(presented) => {
                 let found = inner
@@ -78,16 +78,16 @@ impl Tenant {
                     .client(self.id())
                     .user(presented.user_id())
                     .await?;
-                let found = found.filter(|found| found.user.identifier == identifier);
+                let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
                 check_machine(inner, &presented, found, quota).await
             }
             PresentedUserSecret::Chosen(secret) => {
                 count(inner, quota)?;
-                let found = inner
-                    .store
-                    .client(self.id())
-                    .user_by_identifier(&identifier)
-                    .await?;
+                let mut client = inner.store.client(self.id());
+                let found = match &lookup {
+                    Some(identifier) => client.user_by_identifier(identifier).await?,
+                    None => None,
+                };
                 check_chosen(inner, secret, found).await
             }
         }
@@ -117,9 +117,9 @@ impl Auth {
             counted(Err(Error::Unauthorized))?;
             return Err(Error::Unauthorized);
         };
-        let identifier = lookup_form(identifier);
+        let lookup = lookup_form(identifier);
         let found = users::find(&inner.store, presented.user_id()).await?;
-        let found = found.filter(|found| found.user.identifier == identifier);
+        let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
         let found = counted(check_machine(inner, presented, found, Quota::Address(address)).await)?;
         let tenant = Tenant {
             auth: self.clone(),

@@ -8,3 +8,4 @@ mod tokens;
 mod users;
 
 pub(crate) use integrations::open_integration;
+pub(crate) use users::is_storable;

@@ -6,8 +6,8 @@ use bosa_auth_core::token::{
     Claims, LEEWAY_SECONDS, ParsedToken, SigningKey, TokenError, VerifiedClaims, issue,
 };
 use bosa_auth_core::{
-    AuditAction, AuditEvent, ClientState, Form, Scope, Secret, Timestamp, TokenId, UserId,
-    UserState,
+    AuditAction, AuditEvent, ClientId, ClientState, Form, Scope, Secret, Timestamp, TokenId,
+    UserId, UserState,
 };
 use bosa_auth_store::changes::{self, ChangeKind};
 use bosa_auth_store::tokens::{self, TokenIssue, TokenRow, TokenWithOwner};
@@ -140,12 +140,7 @@ impl Tenant {
     /// `RevokedToken`: it was valid once. `PermissionDenied`: the key lacks `tokens:verify`.
     pub async fn verify_token(&self, token: &str) -> Result<VerifiedToken> {
         self.require(Scope::TokensVerify)?;
-        let verified = self.auth.inner.verify_token(token).await?;
-        if verified.client_id == self.id() {
-            Ok(verified)
-        } else {
-            Err(Error::InvalidToken)
-        }
+        self.auth.inner.verify_token(token, Some(self.id())).await
     }
 
     /// Revokes a token; true only when this call revoked a live token of this client.
@@ -155,7 +150,8 @@ impl Tenant {
     /// unknown; call it again.
     pub async fn revoke_token(&self, token: &str) -> Result<bool> {
         self.require(Scope::TokensRevoke)?;
-        let verified = match self.auth.inner.verify_token(token).await {
+        let inner = &self.auth.inner;
+        let verified = match inner.verify_token(token, Some(self.id())).await {
             Ok(verified) => verified,
             Err(
                 Error::InvalidToken
@@ -167,9 +163,6 @@ impl Tenant {
             }
             Err(error) => return Err(error),
         };
-        if verified.client_id != self.id() {
-            return Ok(false);
-        }
         self.revoke(verified.id, verified.user_id).await
     }
 
@@ -261,9 +254,16 @@ impl Tenant {
 }
 
 impl Inner {
-    /// Verifies a token of any client: signature first, then claims, then its row.
-    pub(crate) async fn verify_token(&self, token: &str) -> Result<VerifiedToken> {
-        let result = self.check_token(token).await;
+    /// Verifies a token: signature first, then claims, then its row.
+    ///
+    /// With a client, a token of any other one is as unknown to the caller as a forged one: neither
+    /// its end nor its state is told, and its idle end does not move.
+    pub(crate) async fn verify_token(
+        &self,
+        token: &str,
+        client: Option<ClientId>,
+    ) -> Result<VerifiedToken> {
+        let result = self.check_token(token, client).await;
         let outcome = match &result {
             Ok(_) => "accepted",
             Err(error) => error.code(),
@@ -272,10 +272,10 @@ impl Inner {
         result
     }
 
-    async fn check_token(&self, token: &str) -> Result<VerifiedToken> {
+    async fn check_token(&self, token: &str, client: Option<ClientId>) -> Result<VerifiedToken> {
         let parsed = ParsedToken::parse(token).map_err(|_| Error::InvalidToken)?;
         let now = self.clock.now();
-        let (claims, kid) = match parsed.kid() {
+        let (checked, verifier) = match parsed.kid() {
             Some(kid) => {
                 let verifier = self
                     .signing_keys
@@ -286,10 +286,26 @@ impl Inner {
             }
             None => (self.imported_claims(&parsed, now)?, None),
         };
+        let claims = &checked.claims;
+        let is_foreign = |owner: ClientId| client.is_some_and(|client| client != owner);
+        if claims.client_id.is_some_and(is_foreign) {
+            return Err(Error::InvalidToken);
+        }
+        // Its row may be pruned by now. An imported one names its client only there.
+        if checked.is_expired && (claims.client_id.is_some() || client.is_none()) {
+            return Err(Error::ExpiredToken);
+        }
         let found = tokens::find(&self.store, claims.jti)
             .await?
             .ok_or(Error::InvalidToken)?;
-        check_row(&found, &claims, kid.as_ref(), now)?;
+        check_row(&found, claims, verifier.as_ref())?;
+        if is_foreign(found.token.client_id) {
+            return Err(Error::InvalidToken);
+        }
+        if checked.is_expired {
+            return Err(Error::ExpiredToken);
+        }
+        check_state(&found, now)?;
         let idle_end = self.slide(&found, now).await?;
         let row = &found.token;
         Ok(VerifiedToken {
@@ -301,31 +317,25 @@ impl Inner {
         })
     }
 
-    fn claims(
-        &self,
-        parsed: &ParsedToken,
-        key: &SigningKey,
-        now: Timestamp,
-    ) -> Result<VerifiedClaims> {
-        parsed
-            .verify(key, &self.settings.issuer, now)
-            .map_err(|error| match error {
-                TokenError::Expired => Error::ExpiredToken,
-                _ => Error::InvalidToken,
-            })
+    fn claims(&self, parsed: &ParsedToken, key: &SigningKey, now: Timestamp) -> Result<Checked> {
+        let issuer = &self.settings.issuer;
+        let (claims, is_expired) = match parsed.verify(key, issuer, now) {
+            Err(TokenError::Expired) => (parsed.verify(key, issuer, Timestamp::UNIX_EPOCH), true),
+            result => (result, false),
+        };
+        Ok(Checked {
+            claims: claims.map_err(|_| Error::InvalidToken)?,
+            is_expired,
+        })
     }
 
     /// A token without `kid` is tried only against the keys for imported tokens.
-    fn imported_claims(&self, parsed: &ParsedToken, now: Timestamp) -> Result<VerifiedClaims> {
-        let mut refusal = Error::InvalidToken;
-        for key in self.signing_keys.for_imported_tokens() {
-            match self.claims(parsed, key, now) {
-                Ok(claims) => return Ok(claims),
-                Err(Error::ExpiredToken) => refusal = Error::ExpiredToken,
-                Err(_) => {}
-            }
-        }
-        Err(refusal)
+    fn imported_claims(&self, parsed: &ParsedToken, now: Timestamp) -> Result<Checked> {
+        self.signing_keys
+            .for_imported_tokens()
+            .iter()
+            .find_map(|key| self.claims(parsed, key, now).ok())
+            .ok_or(Error::InvalidToken)
     }
 
     /// Moves the idle end of a token that is being used; returns today's.
@@ -365,11 +375,18 @@ impl Inner {
     }
 }
 
+/// Claims whose signature is right.
+struct Checked {
+    claims: VerifiedClaims,
+    /// Whether their end has passed; everything else about them is right.
+    is_expired: bool,
+}
+
 /// A token that is signed but not stored yet.
 struct NewToken {
     text: Secret,
     row: TokenIssue,
-    client_id: bosa_auth_core::ClientId,
+    client_id: ClientId,
 }
 
 impl NewToken {
@@ -445,12 +462,11 @@ fn replayed(row: &TokenRow) -> TokenModel {
     }
 }
 
-/// The row must be the one that the token speaks of, and still be valid.
+/// The row must be the one that the token speaks of.
 fn check_row(
     found: &TokenWithOwner,
     claims: &VerifiedClaims,
     verifier: Option<&Verifier>,
-    now: Timestamp,
 ) -> Result<()> {
     let row = &found.token;
     let same = row.user_id == claims.sub && claims.client_id.is_none_or(|id| id == row.client_id);
@@ -462,10 +478,11 @@ fn check_row(
         }
         None => row.form == Form::Imported,
     };
-    if !same || !form_and_key {
-        return Err(Error::InvalidToken);
+    if same && form_and_key {
+        Ok(())
+    } else {
+        Err(Error::InvalidToken)
     }
-    check_state(found, now)
 }
 
 fn check_state(found: &TokenWithOwner, now: Timestamp) -> Result<()> {
@@ -483,25 +500,27 @@ fn check_state(found: &TokenWithOwner, now: Timestamp) -> Result<()> {
     if ended {
         return Err(Error::RevokedToken);
     }
-    let expired = now.as_second() >= row.expires_at.as_second().saturating_add(LEEWAY_SECONDS)
-        || row.idle_end.is_some_and(|end| end <= now);
-    if expired {
+    if is_over(row, now) {
         Err(Error::ExpiredToken)
     } else {
         Ok(())
     }
 }
 
+fn is_over(row: &TokenRow, now: Timestamp) -> bool {
+    now.as_second() >= row.expires_at.as_second().saturating_add(LEEWAY_SECONDS)
+        || row.idle_end.is_some_and(|end| end <= now)
+}
+
 fn info(row: &TokenRow, owner: &UserWithClient, now: Timestamp) -> TokenInfo {
-    let end = earlier(row.expires_at, row.idle_end);
     TokenInfo {
         id: row.id,
         user_id: row.user_id,
         issued_at: row.issued_at,
-        expires_at: end.as_second(),
+        expires_at: earlier(row.expires_at, row.idle_end).as_second(),
         revoked_at: row.revoked_at,
         is_active: row.revoked_at.is_none()
-            && now < end
+            && !is_over(row, now)
             && row.user_generation == owner.user.generation
             && row.client_generation == owner.client.generation
             && owner.user.state == UserState::Active

@@ -140,7 +140,7 @@ impl Tenant {
     /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
     pub async fn find_user_by_identifier(&self, identifier: &str) -> Result<UserModel> {
         self.require(Scope::UsersRead)?;
-        let identifier = lookup_form(identifier);
+        let identifier = lookup_form(identifier).ok_or(NOT_FOUND)?;
         let found = self
             .auth
             .inner
@@ -440,12 +440,19 @@ enum Narrowing {
 
 const NOT_FOUND: Error = Error::NotFound { what: "user" };
 
-/// The form in which an identifier is looked up: as it would have been stored, or as it is.
-pub(super) fn lookup_form(identifier: &str) -> String {
-    Identifier::parse(identifier).map_or_else(
-        |_| identifier.to_owned(),
-        |identifier| identifier.as_str().to_owned(),
-    )
+/// The form in which an identifier is looked up: as it would have been stored, or as it is; `None`
+/// for a text that no database stores.
+pub(super) fn lookup_form(identifier: &str) -> Option<String> {
+    let form = match Identifier::parse(identifier) {
+        Ok(identifier) => identifier.into(),
+        Err(_) => identifier.to_owned(),
+    };
+    is_storable(&form).then_some(form)
+}
+
+/// Whether a text can be in the database at all: PostgreSQL refuses the character NUL.
+pub(crate) fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 async fn hashed(inner: &Inner, chosen: &ChosenSecret) -> Result<NewSecret> {
