@@ -1,6 +1,8 @@
 //! The behaviour of the library, the same on SQLite and PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api_keys;
 mod backup;
+mod clients;
 mod support;
 mod tour;

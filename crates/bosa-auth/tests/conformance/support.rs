@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bosa_auth::{
     Auth, AuthenticationDbSettings, ClientModel, Clock as _, Error, ManualClock, NewUser, OpenMode,
-    Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
+    Page, PageRequest, Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
 };
 use bosa_auth_testkit::TestDatabase;
 
@@ -135,4 +135,85 @@ pub(crate) async fn open(
         Arc::new(SystemEntropy),
     )
     .await
+}
+
+/// The stable code of a refusal.
+#[track_caller]
+pub(crate) fn code<T>(result: Result<T, Error>) -> &'static str {
+    match result {
+        Ok(_) => "accepted",
+        Err(error) => error.code(),
+    }
+}
+
+/// The first page of at most so many items.
+pub(crate) fn limit(limit: u32) -> PageRequest {
+    PageRequest {
+        limit: Some(limit),
+        cursor: None,
+    }
+}
+
+/// Walks all pages of a list, so many items at a time, and returns what `pick` takes of each item.
+pub(crate) async fn walk<T, K, F>(
+    size: u32,
+    pick: impl Fn(&T) -> K,
+    list: impl Fn(PageRequest) -> F,
+) -> Vec<K>
+where
+    F: Future<Output = Result<Page<T>, Error>>,
+{
+    let mut request = limit(size);
+    let mut picked = Vec::new();
+    loop {
+        let page = list(request.clone()).await.unwrap();
+        assert!(page.items.len() <= size as usize);
+        picked.extend(page.items.iter().map(&pick));
+        match page.next_cursor {
+            Some(cursor) => request.cursor = Some(cursor),
+            None => return picked,
+        }
+    }
+}
+
+/// Asserts what holds for the request of every list.
+pub(crate) async fn check_page_requests<T, F>(list: impl Fn(PageRequest) -> F)
+where
+    F: Future<Output = Result<Page<T>, Error>>,
+{
+    for wrong in [0, 101, u32::MAX] {
+        assert_eq!(
+            code(list(limit(wrong)).await),
+            "invalid_input",
+            "limit {wrong}"
+        );
+    }
+    for right in [1, 100] {
+        assert_eq!(code(list(limit(right)).await), "accepted", "limit {right}");
+    }
+    assert_eq!(code(list(PageRequest::default()).await), "accepted");
+    for foreign in [
+        "",
+        "0",
+        "\0",
+        "' or 1=1 --",
+        "AQ",
+        "ééé",
+        &"A".repeat(23),
+        &"A".repeat(5000),
+    ] {
+        let request = PageRequest {
+            limit: None,
+            cursor: Some(foreign.to_owned()),
+        };
+        let refused = list(request).await;
+        assert_eq!(code(refused), "invalid_input", "cursor {foreign:?}");
+    }
+}
+
+/// How many rows there are of everything.
+pub(crate) async fn counts(db: &TestDatabase) -> bosa_auth_store::Counts {
+    bosa_auth_store::counts(&bosa_auth_store::Store::new(db.db().clone()))
+        .await
+        .unwrap()
 }

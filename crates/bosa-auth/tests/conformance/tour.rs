@@ -1,7 +1,7 @@
 //! The whole way of a newcomer, once.
 
 use bosa_auth::{Error, Secret, ThirdPartyIntegrationAuth};
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 
 use crate::support::World;
 
