@@ -117,9 +117,12 @@ impl Hasher {
             .map(drop)
     }
 
-    /// Whether a hash was made at a lower cost than today's.
+    /// Whether a hash was made at a lower cost than today's. A higher one stays: two processes with
+    /// different settings must not take turns, and nothing is ever weakened.
     pub(crate) fn needs_rehash(&self, phc: &str) -> bool {
-        password::needs_rehash(phc, self.cost)
+        password::cost_of(phc).is_none_or(|cost| {
+            cost.memory_kib < self.cost.memory_kib || cost.iterations < self.cost.iterations
+        })
     }
 
     async fn run(&self, work: Work) -> Result<Answer> {

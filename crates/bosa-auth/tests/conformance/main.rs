@@ -4,5 +4,7 @@
 mod api_keys;
 mod backup;
 mod clients;
+mod login;
 mod support;
 mod tour;
+mod users;
