@@ -444,7 +444,11 @@ fn tokens_with_and_without_a_key_id_do_not_mix() {
     let full = SigningKey::from_configured(Algorithm::HS256, &text).unwrap();
     let imported = SigningKey::from_configured_imported_only(Algorithm::HS256, &text).unwrap();
     let named = forge(&full, header_of(&full), claims_json().to_string());
-    assert_eq!(verify(&named, &imported), Err(TokenError::OtherKey));
+    let empty = r#"{"typ":"JWT","alg":"HS256","kid":""}"#;
+    let unnamed = forge(&full, empty, claims_json().to_string());
+    for token in [named, unnamed] {
+        assert_eq!(verify(&token, &imported), Err(TokenError::OtherKey));
+    }
     for algorithm in [Algorithm::HS384, Algorithm::EdDSA] {
         let other = key(algorithm);
         let header = format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#);

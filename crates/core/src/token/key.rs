@@ -103,6 +103,8 @@ impl SigningKey {
             });
         }
         let mut key = Self::from_secret(algorithm, text.expose().as_bytes());
+        // A name derived from a short secret would let whoever sees the name guess the secret.
+        key.kid = String::new();
         key.imported_only = true;
         Ok(key)
     }
@@ -168,7 +170,12 @@ impl SigningKey {
         }
     }
 
-    /// Returns the key's name, derived from it by hash: 22 characters of base64url.
+    /// Returns the key's name, derived from it by hash: 22 characters of base64url; empty for a key
+    /// that verifies tokens without `kid` only.
+    ///
+    /// # Security
+    /// The name of a text secret is public, and a guess of the secret can be checked against it,
+    /// exactly as against the signature of any token beside it: the secret has to be random.
     pub fn kid(&self) -> &str {
         &self.kid
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
 
 use super::strict_json::{self, Json};
 use super::{Algorithm, TokenError};
@@ -27,7 +28,8 @@ pub struct ParsedToken {
     pub(super) claims: BTreeMap<String, Json>,
     /// The first two segments with the dot between them.
     pub(super) signed: String,
-    pub(super) signature: Vec<u8>,
+    /// Wiped, because without it the rest is no credential.
+    pub(super) signature: Zeroizing<Vec<u8>>,
 }
 
 impl ParsedToken {
@@ -49,7 +51,7 @@ impl ParsedToken {
         // A further dot lies in the claims and is not of the alphabet.
         let header = object(header)?;
         let claims = object(claims)?;
-        let signature = decode(signature)?;
+        let signature = Zeroizing::new(decode(signature)?);
         if header.contains_key("crit") {
             return Err(TokenError::UnsupportedHeader);
         }

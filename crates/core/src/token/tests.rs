@@ -165,6 +165,8 @@ fn a_short_key_verifies_imported_tokens_only() {
         issue(&short, &claims()).map(drop),
         Err(TokenError::CannotSign)
     );
+    assert_eq!(short.kid(), "");
+    assert_eq!(format!("{short:?}"), "SigningKey(HS256 , redacted)");
     let no_text = take(Algorithm::HS256, &Secret::default()).map(drop);
     assert!(matches!(no_text, Err(KeyError::TooShort { least: 1, .. })));
     for &algorithm in Algorithm::ALL
@@ -203,6 +205,31 @@ fn claims_that_contradict_themselves_are_not_signed() {
     let mut long = claims();
     long.identifier = "x".repeat(MAX_TOKEN_BYTES);
     assert_eq!(issue(&key, &long).map(drop), Err(TokenError::Oversized));
+}
+
+#[test]
+fn every_character_of_a_token_counts() {
+    let key = key(Algorithm::HS256);
+    let token = issue(&key, &claims()).unwrap();
+    let refused = |place: usize, other: u8| {
+        let mut bytes = token.expose().as_bytes().to_vec();
+        if std::mem::replace(&mut bytes[place], other) == other {
+            return true;
+        }
+        verify(std::str::from_utf8(&bytes).unwrap(), &key).is_err()
+    };
+    for place in 0..token.expose().len() {
+        for other in b"ABCDwxyz-_.=" {
+            assert!(refused(place, *other), "{place} {}", char::from(*other));
+        }
+    }
+    // The unused bits of a segment's last character must be zero.
+    let ends = token.expose().match_indices('.').map(|(dot, _)| dot - 1);
+    for place in ends.chain([token.expose().len() - 1]) {
+        for other in 0..128 {
+            assert!(refused(place, other), "{place} {other}");
+        }
+    }
 }
 
 proptest! {
