@@ -4,7 +4,9 @@
 mod api_keys;
 mod backup;
 mod clients;
+mod integrations;
 mod login;
 mod support;
+mod tokens;
 mod tour;
 mod users;

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use bosa_auth::{
     Auth, AuthenticationDbSettings, ClientModel, Clock as _, Error, ManualClock, NewUser, OpenMode,
     Page, PageRequest, Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
@@ -216,4 +219,10 @@ pub(crate) async fn counts(db: &TestDatabase) -> bosa_auth_store::Counts {
     bosa_auth_store::counts(&bosa_auth_store::Store::new(db.db().clone()))
         .await
         .unwrap()
+}
+
+/// A segment of a token as JSON: 0 is the header, 1 are the claims.
+pub(crate) fn payload(token: &str, segment: usize) -> serde_json::Value {
+    let text = token.split('.').nth(segment).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
 }
