@@ -18,6 +18,7 @@ use crate::hasher::Hasher;
 use crate::instance::{self, KeyPlace};
 use crate::key_files::{KeyDirectory, MASTER_KEY};
 use crate::last_used::LastUsed;
+use crate::login_audit::LoginAudit;
 use crate::maintenance::Maintenance;
 use crate::principal::Operator;
 use crate::settings::{AuthenticationDbSettings, Configuration, MasterKeys, Settings};
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) hasher: Hasher,
     pub(crate) throttle: Throttle,
     pub(crate) last_used: LastUsed,
+    pub(crate) logins: LoginAudit,
     pub(crate) maintenance: Maintenance,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -154,6 +156,7 @@ impl Auth {
             node_id: NodeId::generate(clock.now(), entropy.as_ref())?,
             throttle: Throttle::new(clock.clone()),
             last_used: LastUsed::default(),
+            logins: LoginAudit::default(),
             maintenance: Maintenance::default(),
             instance: custody.instance,
             root_keys: custody.root_keys,
@@ -251,10 +254,10 @@ impl Auth {
     /// Writes what is still to be written and closes the database.
     ///
     /// # Errors
-    /// `DatabaseUnavailable`: some last-used times could not be written; the instance is closed.
+    /// `DatabaseUnavailable`: some last-used times or records of logins could not be written; the instance is closed.
     pub async fn close(&self) -> Result<()> {
         self.inner.maintenance.stop().await;
-        let written = self.inner.write_last_used().await;
+        let written = self.inner.write_waiting().await;
         self.inner.store.db().close().await;
         written
     }

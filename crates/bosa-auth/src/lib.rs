@@ -70,6 +70,7 @@ mod idempotency;
 mod instance;
 mod key_files;
 mod last_used;
+mod login_audit;
 mod maintenance;
 mod model;
 mod operator;

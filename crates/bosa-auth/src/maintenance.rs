@@ -1,4 +1,5 @@
-//! Work that goes on in the background: heartbeat, last-used times, pruning.
+//! Work that goes on in the background: heartbeat, last-used times, records of
+//! logins, pruning.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,10 @@ use tokio::task::JoinHandle;
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
 
-const EVERY: Duration = Duration::from_secs(30);
+/// How often what waits in memory is written.
+const TICK: Duration = Duration::from_secs(5);
+/// Every so many ticks comes the rest: heartbeat, pruning, resuming deletions.
+const TICKS_PER_ROUND: u32 = 6;
 /// A token's row stays this long after its end, so that it is still refused as expired.
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_IDEMPOTENCY: SignedDuration = SignedDuration::from_hours(24);
@@ -50,10 +54,14 @@ impl Auth {
         }
         let weak = Arc::downgrade(&self.inner);
         *slot = Some(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(EVERY).await;
+            for tick in 1u32.. {
+                tokio::time::sleep(TICK).await;
                 let Some(inner) = weak.upgrade() else { return };
-                if let Err(error) = inner.maintain().await {
+                let done = match tick % TICKS_PER_ROUND {
+                    0 => inner.maintain().await,
+                    _ => inner.write_waiting().await,
+                };
+                if let Err(error) = done {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "background work failed"
@@ -75,13 +83,19 @@ impl Auth {
 
 impl Inner {
     async fn maintain(&self) -> Result<()> {
-        self.write_last_used().await?;
+        self.write_waiting().await?;
         self.heartbeat().await?;
         self.prune().await?;
         for client_id in clients::deleting(&self.store).await? {
             self.remove_client(client_id).await?;
         }
         Ok(())
+    }
+
+    /// Writes what waits in memory: last-used times and records of logins.
+    pub(crate) async fn write_waiting(&self) -> Result<()> {
+        self.write_last_used().await?;
+        self.write_logins().await
     }
 
     /// Records that this process is alive and which key it signs with.

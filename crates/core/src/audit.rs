@@ -70,7 +70,11 @@ text_enum! {
         UserChangeSecret = "user.change_secret",
         /// Every token of a user was ended.
         UserSignOut = "user.sign_out",
-        /// A token was issued.
+        /// A user logged in.
+        LoginAccept = "login.accept",
+        /// A login was refused.
+        LoginRefuse = "login.refuse",
+        /// A token was issued without a login.
         TokenIssue = "token.issue",
         /// A token was revoked.
         TokenRevoke = "token.revoke",

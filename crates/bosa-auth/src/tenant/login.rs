@@ -38,7 +38,7 @@ impl Tenant {
     /// the user exists or not.
     pub async fn authenticate_user(&self, identifier: &str, secret: &str) -> Result<TokenModel> {
         self.require(Scope::TokensIssue)?;
-        let found = counted(self.check_secret(identifier, secret).await)?;
+        let found = self.checked(identifier, secret).await?;
         self.issue_after_login(&found).await
     }
 
@@ -57,13 +57,19 @@ impl Tenant {
         self.require(Scope::UsersWrite)?;
         let chosen = ChosenSecret::parse(new_secret.expose())
             .map_err(|error| Error::invalid("new_secret", error.reason))?;
-        let found = counted(self.check_secret(identifier, current_secret.expose()).await)?;
+        let found = self.checked(identifier, current_secret.expose()).await?;
         let user = &found.user;
         self.replace_verified_secret(user.id, user.secret_version, &chosen)
             .await?;
         let mut changed = model(user);
         changed.secret_preview = "chosen".to_owned();
         Ok(changed)
+    }
+
+    /// As [`check_secret`](Self::check_secret), its outcome counted and recorded.
+    async fn checked(&self, identifier: &str, secret: &str) -> Result<UserWithClient> {
+        let result = self.check_secret(identifier, secret).await;
+        noted(&self.auth.inner, Some(self.id()), &self.actor, result)
     }
 
     /// The user, when the secret is right and both are active.
@@ -114,13 +120,13 @@ impl Auth {
         let classified = PresentedUserSecret::classify(secret);
         let Some(presented) = classified.machine() else {
             count(inner, Quota::Address(address))?;
-            counted(Err(Error::Unauthorized))?;
-            return Err(Error::Unauthorized);
+            return Err(refused(inner));
         };
         let lookup = lookup_form(identifier);
         let found = users::find(&inner.store, presented.user_id()).await?;
         let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
-        let found = counted(check_machine(inner, presented, found, Quota::Address(address)).await)?;
+        let checked = check_machine(inner, presented, found, Quota::Address(address)).await;
+        let found = noted(inner, None, &Actor::Library, checked)?;
         let tenant = Tenant {
             auth: self.clone(),
             client: client_model(&found.client),
@@ -284,11 +290,32 @@ fn count(inner: &Inner, quota: Quota<'_>) -> Result<()> {
     }
 }
 
-fn counted(result: Result<UserWithClient>) -> Result<UserWithClient> {
+/// A refusal without any look-up.
+fn refused(inner: &Inner) -> Error {
+    match noted(inner, None, &Actor::Library, Err(Error::Unauthorized)) {
+        Ok(_) => Error::Unauthorized,
+        Err(error) => error,
+    }
+}
+
+/// Counts and records the outcome of an attempt.
+fn noted(
+    inner: &Inner,
+    client_id: Option<bosa_auth_core::ClientId>,
+    actor: &Actor,
+    result: Result<UserWithClient>,
+) -> Result<UserWithClient> {
     let outcome = match &result {
-        Ok(_) => "accepted",
-        Err(error) => error.code(),
+        Ok(found) => Ok(found.user.id),
+        Err(error) => Err(error.code()),
     };
-    metrics::counter!("bosa_auth_logins_total", "outcome" => outcome).increment(1);
+    metrics::counter!("bosa_auth_logins_total", "outcome" => outcome.err().unwrap_or("accepted"))
+        .increment(1);
+    let client_id = result
+        .as_ref()
+        .ok()
+        .map(|found| found.user.client_id)
+        .or(client_id);
+    inner.note_login(client_id, actor, outcome);
     result
 }
