@@ -4,8 +4,12 @@
 mod api_keys;
 mod backup;
 mod clients;
+mod dump;
 mod integrations;
+mod isolation;
 mod login;
+mod operations;
+mod scopes;
 mod support;
 mod tokens;
 mod tour;
