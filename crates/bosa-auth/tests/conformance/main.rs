@@ -5,6 +5,7 @@ mod api_keys;
 mod backup;
 mod clients;
 mod dump;
+mod hostile;
 mod integrations;
 mod isolation;
 mod login;
