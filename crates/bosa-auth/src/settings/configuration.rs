@@ -138,6 +138,14 @@ impl Configuration {
         &self.warnings
     }
 
+    /// Checks every setting that this library uses, without opening anything.
+    ///
+    /// # Errors
+    /// `Configuration` with one line for each value that cannot be used.
+    pub fn check(&self) -> Result<()> {
+        super::Settings::resolve(self).map(drop)
+    }
+
     /// A digest of every value, to tell whether two configurations are the same.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         use sha2::Digest as _;
