@@ -1,0 +1,14 @@
+//! The command as a person or a program runs it: the real executable, in an environment of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod arguments;
+mod pages;
+mod refusals;
+mod settings;
+mod support;
+mod walk;
