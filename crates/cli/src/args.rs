@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    client, completions, config, connector, digest_key, init, integration, key, migrate, root_key,
-    serve, signing_key, token, user, vault,
+    backup, client, completions, config, connector, digest_key, init, integration, key, migrate,
+    restore, root_key, serve, signing_key, token, user, vault,
 };
 
 /// Multi-tenant authentication: clients, users, tokens and a vault of integrations.
@@ -127,6 +127,10 @@ pub(crate) enum Command {
     /// Keys under which client keys and user secrets are digested.
     #[command(subcommand)]
     DigestKey(digest_key::DigestKeyCommand),
+    /// Write an archive that SQLite and PostgreSQL can be restored from.
+    Backup(backup::BackupArgs),
+    /// Read an archive into a database that holds nothing yet.
+    Restore(restore::RestoreArgs),
     /// Look for everything that would keep the system from working.
     Doctor,
     /// Settings and where they come from.

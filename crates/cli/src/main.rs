@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod logging;
 mod output;
+mod progress;
 mod prompt;
 mod view;
 mod welcome;

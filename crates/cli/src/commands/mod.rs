@@ -1,5 +1,6 @@
 //! The verbs, one file for each noun.
 
+pub(crate) mod backup;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -11,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod integration;
 pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod restore;
 pub(crate) mod root_key;
 pub(crate) mod select;
 pub(crate) mod serve;
@@ -52,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(_) => serve::run(&context).await,
         Command::Init(args) => init::run(&context, &args).await,
         Command::Migrate(command) => migrate::run(&context, &command).await,
+        Command::Restore(args) => restore::run(&context, &args).await,
         Command::Doctor => doctor::run(&context).await,
         Command::Config(command) => config::run(&context, &command),
         other => {
@@ -79,9 +82,11 @@ async fn on_instance(context: &Context, auth: &Auth, command: Command) -> Result
         Command::Vault(command) => vault::run(context, &operator, &command).await,
         Command::RootKey(command) => root_key::run(context, &operator, &command).await,
         Command::DigestKey(command) => digest_key::run(context, &operator, &command).await,
+        Command::Backup(args) => backup::run(context, &operator, &args).await,
         Command::Serve(_)
         | Command::Init(_)
         | Command::Migrate(_)
+        | Command::Restore(_)
         | Command::Doctor
         | Command::Config(_)
         | Command::Completions(_)

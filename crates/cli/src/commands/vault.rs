@@ -1,10 +1,7 @@
 //! `vault`: sealed keys and credentials.
 
-use std::io::{self, IsTerminal as _};
-
 use bosa_auth::Operator;
 use clap::Subcommand;
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::commands::context::Context;
@@ -12,6 +9,7 @@ use crate::commands::digest_key::DigestKeyView;
 use crate::commands::root_key::RootKeyView;
 use crate::exit::Failure;
 use crate::output::table;
+use crate::progress::Counter;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
@@ -69,16 +67,11 @@ async fn status(context: &Context, operator: &Operator) -> Result<(), Failure> {
 
 async fn verify(context: &Context, operator: &Operator) -> Result<(), Failure> {
     let output = context.output;
-    let bar = if io::stderr().is_terminal() && !output.quiet {
-        ProgressBar::new_spinner()
-    } else {
-        ProgressBar::hidden()
-    };
-    let progress = bar.clone();
-    let report = operator
-        .vault_verify(move |read| progress.set_position(read))
-        .await?;
-    bar.finish_and_clear();
+    let counter = Counter::start(output, "keys and credentials");
+    let shown = counter.clone();
+    let verified = operator.vault_verify(move |read| shown.set(read)).await;
+    counter.finish();
+    let report = verified?;
     let is_whole = report.unreadable.is_empty();
     let view = ReportView {
         readable: report.readable,

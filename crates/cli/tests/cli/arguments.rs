@@ -2,7 +2,7 @@
 
 use crate::support::World;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 19] = [
     "serve",
     "init",
     "migrate",
@@ -19,6 +19,9 @@ const VERBS: [&str; 16] = [
     "doctor",
     "config",
     "completions",
+    "man",
+    "backup",
+    "restore",
 ];
 
 #[test]

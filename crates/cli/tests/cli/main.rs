@@ -6,9 +6,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod archives;
 mod arguments;
 mod pages;
 mod refusals;
+mod serve;
+mod server;
 mod settings;
 mod support;
 mod walk;
