@@ -4,6 +4,7 @@
 
 mod deny;
 mod documents;
+mod openapi;
 mod repository;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Writes `openapi/v1.json` from the routes and their types.
+    Openapi {
+        /// Only tells whether it is up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Checks the text of the tracked files.
     Repository,
 }
@@ -39,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.task {
         Task::Deny => deny::run(&root),
         Task::Documents { check } => documents::run(&root, check),
+        Task::Openapi { check } => openapi::run(&root, check),
         Task::Repository => repository::run(&root),
     };
     match outcome {

@@ -53,8 +53,17 @@ fn document() -> OpenApi {
     schemas.push((PROBLEM.to_owned(), ProblemBody::schema()));
     schemas.push((PageMeta::name().into_owned(), PageMeta::schema()));
     schemas.push((ReplayMeta::name().into_owned(), ReplayMeta::schema()));
+    let problem = || Content::new(Some(Ref::from_schema_name(PROBLEM)));
+    let refusals = REFUSALS.iter().map(|refusal| {
+        let response = ResponseBuilder::new()
+            .description(refusal.description)
+            .content(JSON, problem())
+            .content(PROBLEM_JSON, problem());
+        (refusal.name, response.build())
+    });
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
+        .responses_from_iter(refusals)
         .security_scheme(CLIENT_KEY, header_key("A client's API key, `sk-client-…`."))
         .security_scheme(MASTER_KEY, header_key("One of the server's master keys."))
         .security_scheme(USER_TOKEN, bearer())
@@ -104,13 +113,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> utoipa::openapi::path::Ope
         operation = operation.request_body(Some(body));
     }
     let mut responses = ResponsesBuilder::new().response("200", success(route, schemas));
-    for (status, description) in refusals(route) {
-        let problem = || Content::new(Some(Ref::from_schema_name(PROBLEM)));
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content(JSON, problem())
-            .content(PROBLEM_JSON, problem());
-        responses = responses.response(status, response);
+    for refusal in REFUSALS.iter().filter(|refusal| (refusal.given_by)(route)) {
+        responses = responses.response(refusal.status, Ref::from_response_name(refusal.name));
     }
     operation.responses(responses.build()).build()
 }
@@ -159,41 +163,82 @@ fn replay_meta() -> RefOr<Schema> {
     Schema::AnyOf(either).into()
 }
 
-/// The refusals that a route can give, by what it takes.
-fn refusals(route: &Route) -> Vec<(&'static str, &'static str)> {
-    let mut refusals = vec![("400", "A part of the request is malformed; it is named.")];
-    if route.caller != Caller::Anyone {
-        refusals.push(("401", "The credential is missing or not accepted."));
-    }
-    if route.scope.is_some() {
-        refusals.push(("403", "The client key lacks the scope."));
-    }
-    if route.path.contains('{') {
-        refusals.push((
-            "404",
-            "There is no such thing, or it belongs to somebody else.",
-        ));
-    }
-    if route.body.is_some() && route.method != Method::GET {
-        refusals.push((
-            "409",
-            "Something of this name exists, or an account must be named.",
-        ));
-        refusals.push(("413", "The body is longer than 1 MiB."));
-        refusals.push(("415", "The body is not JSON."));
-    }
-    if route.creates {
-        refusals.push(("422", "The idempotency key was used with another request."));
-    }
-    if route.caller != Caller::Anyone {
-        refusals.push(("429", "Too many attempts; see Retry-After."));
-    }
-    refusals.push((
-        "503",
-        "The database or the server is too busy; see Retry-After.",
-    ));
-    refusals
+/// A refusal that several routes can give.
+struct Refusal {
+    status: &'static str,
+    name: &'static str,
+    description: &'static str,
+    given_by: fn(&Route) -> bool,
 }
+
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        status: "400",
+        name: "Malformed",
+        description: "A part of the request is malformed; the details name it.",
+        given_by: |_| true,
+    },
+    Refusal {
+        status: "401",
+        name: "NotAuthenticated",
+        description: "The credential is missing or not accepted.",
+        given_by: |route| route.caller != Caller::Anyone,
+    },
+    Refusal {
+        status: "403",
+        name: "NotPermitted",
+        description: "The client key lacks the scope that the details name.",
+        given_by: |route| route.scope.is_some(),
+    },
+    Refusal {
+        status: "404",
+        name: "NotFound",
+        description: "There is no such thing, or it belongs to somebody else.",
+        given_by: |route| route.path.contains('{'),
+    },
+    Refusal {
+        status: "409",
+        name: "Conflict",
+        description: "Something of this name exists, an account must be named or connected again, \
+                      or a request with this idempotency key is in progress.",
+        given_by: |route| route.body.is_some() || route.path.contains("/integrations"),
+    },
+    Refusal {
+        status: "413",
+        name: "TooLarge",
+        description: "The body is longer than the server accepts (1 MiB).",
+        given_by: |route| route.body.is_some(),
+    },
+    Refusal {
+        status: "415",
+        name: "NotJson",
+        description: "The body is not sent as JSON.",
+        given_by: |route| route.body.is_some(),
+    },
+    Refusal {
+        status: "422",
+        name: "OtherRequest",
+        description: "The idempotency key was used with another request.",
+        given_by: |route| route.creates,
+    },
+    Refusal {
+        status: "429",
+        name: "TooManyAttempts",
+        description: "Too many attempts; Retry-After says when to try again.",
+        given_by: |route| {
+            route.path.ends_with("-token")
+                || route.path == "/auth/tokens"
+                || route.path.ends_with("/me/secret")
+        },
+    },
+    Refusal {
+        status: "503",
+        name: "Unavailable",
+        description: "The database does not answer or the server has too much to do; Retry-After \
+                      says when to try again.",
+        given_by: |_| true,
+    },
+];
 
 fn parameters(route: &Route) -> Vec<Parameter> {
     let string = || Schema::from(ObjectBuilder::new().schema_type(Type::String).build());
