@@ -97,6 +97,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Secret), Problem> {
         Malformed::TooDeep => Problem::invalid("body", "is nested too deeply"),
         Malformed::Duplicate(name) => Problem::invalid(&shortened(&name), "is given twice"),
     })?;
+    // A list would pass for an object whose members come in order.
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::invalid("body", "must be an object"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| mistyped(error.path(), &error.inner().to_string()))?;
