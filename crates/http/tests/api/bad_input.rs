@@ -1,7 +1,7 @@
 //! Hostile input on every route: a typed refusal, and the next good call works.
 
 use bosa_auth_http::{Caller, routes};
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
 use crate::app::{MASTER_KEY, NOWHERE, TestApp};

@@ -1,6 +1,6 @@
 //! The `Idempotency-Key` header on every route that creates.
 
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, Call, MASTER_KEY, TestApp, text};

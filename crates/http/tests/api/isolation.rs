@@ -1,7 +1,7 @@
 //! Another client's key, ids and tokens: refused on every route, and nothing is learnt.
 
 use bosa_auth_http::{Caller, routes};
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, MASTER_KEY, NOWHERE, TestApp};

@@ -1,4 +1,10 @@
 //! The HTTP API over a real socket, on every database.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod app;
 mod bad_input;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bosa_auth_http::{HttpConfig, routes};
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
 use crate::app::{MASTER_KEY, TestApp};

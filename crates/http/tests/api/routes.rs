@@ -1,6 +1,6 @@
 //! What each route answers when all is well, and its own refusals.
 
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
 use crate::app::{MASTER_KEY, NOWHERE, TestApp, text};

@@ -2,7 +2,7 @@
 
 use bosa_auth::Scope;
 use bosa_auth_http::{Caller, routes};
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::json;
 
 use crate::app::{Client, MASTER_KEY, TestApp, text};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bosa_auth_http::HttpConfig;
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

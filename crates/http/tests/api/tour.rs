@@ -1,6 +1,6 @@
 //! The main job: a client, a user, a token, an integration.
 
-use bosa_auth_testkit::{TestDatabase, on_every_database};
+use bosa_auth_testkit::on_every_database;
 use serde_json::json;
 
 use crate::app::{MASTER_KEY, TestApp, text};
