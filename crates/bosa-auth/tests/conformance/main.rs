@@ -10,6 +10,7 @@ mod integrations;
 mod isolation;
 mod login;
 mod operations;
+mod races;
 mod scopes;
 mod support;
 mod tokens;
