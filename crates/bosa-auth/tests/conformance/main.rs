@@ -12,6 +12,7 @@ mod login;
 mod operations;
 mod races;
 mod scopes;
+mod start;
 mod support;
 mod tokens;
 mod tour;
