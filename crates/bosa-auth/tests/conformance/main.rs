@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api_keys;
+mod at_rest;
 mod backup;
 mod clients;
 mod dump;
