@@ -123,3 +123,47 @@ fn asks_for_contract_2(headers: &HeaderMap) -> bool {
         .get(ERROR_CONTRACT)
         .is_some_and(|value| value == "2")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use bosa_auth::{Auth, AuthenticationDbSettings};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::config::HttpConfig;
+
+    async fn fail() -> &'static str {
+        panic!("a defect")
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_refusal_like_any_other() {
+        let settings = AuthenticationDbSettings {
+            database_authentication_url: Some("sqlite://".into()),
+            ..Default::default()
+        };
+        let configuration = settings.gather_from(Vec::new()).unwrap();
+        let mode = bosa_auth::OpenMode::Create;
+        let state = AppState {
+            auth: Auth::open_configured(&configuration, mode).await.unwrap(),
+            config: Arc::new(HttpConfig::default()),
+        };
+        let layer = from_fn_with_state(Observer::new(&state, None), observe);
+        let app = Router::new().route("/", get(fail)).layer(layer);
+        let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["code"], "internal");
+        assert_eq!(body["message"], "internal error");
+    }
+}

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Deleted;
+use super::users::unless_absent;
 use crate::envelope::Enveloped;
 use crate::extract::{JsonBody, Params, Query};
 use crate::idempotency::Idempotency;
@@ -178,10 +179,10 @@ async fn create(
         new.auth_string,
         new.auth_scopes,
     );
-    Ok(Enveloped::created(
-        tenant.create_integration(new).await?,
-        HINT,
-    ))
+    match tenant.create_integration(new).await {
+        Ok(created) => Ok(Enveloped::created(created, HINT)),
+        Err(error) => Err(unless_absent(&tenant, id, error).await),
+    }
 }
 
 async fn list(

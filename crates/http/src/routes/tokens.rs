@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Revoked;
+use super::users::unless_absent;
 use crate::client_address::ClientAddress;
 use crate::envelope::Enveloped;
 use crate::extract::{JsonBody, Params, Query};
@@ -278,7 +279,10 @@ async fn issue(
     idempotency: Idempotency,
 ) -> Result<Enveloped<IssuedToken>, Problem> {
     let tenant = idempotency.attach(tenant, ISSUE, "")?;
-    Ok(Enveloped::created(tenant.create_token(id).await?, HINT))
+    match tenant.create_token(id).await {
+        Ok(created) => Ok(Enveloped::created(created, HINT)),
+        Err(error) => Err(unless_absent(&tenant, id, error).await),
+    }
 }
 
 async fn revoke_all(

@@ -1,7 +1,9 @@
 //! `/users`: the users of the calling client.
 
 use axum::routing::{delete, get, patch, post};
-use bosa_auth::{Error, NewUser, Scope, Secret, UserComplete, UserId, UserModel, UserUpdate};
+use bosa_auth::{
+    Error, NewUser, Scope, Secret, Tenant, UserComplete, UserId, UserModel, UserUpdate,
+};
 use http::Method;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -215,4 +217,16 @@ async fn reset_secret(
     Params(id): Params<UserId>,
 ) -> Result<Enveloped<User>, Problem> {
     Ok(Enveloped::new(tenant.reset_user_secret(id).await?.into()))
+}
+
+/// A user that is not there is a 404 on the routes below `/users/{id}`; the library's answer for a
+/// suspended one stays what it is.
+pub(super) async fn unless_absent(tenant: &Tenant, id: UserId, refusal: Error) -> Problem {
+    if !matches!(refusal, Error::Unauthorized) {
+        return refusal.into();
+    }
+    match tenant.find_user(id).await {
+        Err(absent @ Error::NotFound { .. }) => absent.into(),
+        _ => refusal.into(),
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bosa_auth::{
     Auth, AuthenticationDbSettings, ManualClock, OpenMode, Secret, SystemEntropy, Timestamp,
 };
-use bosa_auth_http::{HttpConfig, Listeners, serve};
+use bosa_auth_http::{HttpConfig, Listeners, Metrics, serve};
 use bosa_auth_testkit::TestDatabase;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -69,6 +69,15 @@ impl TestApp {
         others: &[(&'static str, &str)],
         config: HttpConfig,
     ) -> Self {
+        Self::with_metrics(db, others, config, None).await
+    }
+
+    pub(crate) async fn with_metrics(
+        db: &TestDatabase,
+        others: &[(&'static str, &str)],
+        config: HttpConfig,
+        metrics: Option<(TcpListener, Metrics)>,
+    ) -> Self {
         let clock = ManualClock::new("2026-01-02T03:04:05.678901Z".parse::<Timestamp>().unwrap());
         let mut settings = vec![
             ("BOSA_AUTH_ROOT_KEYS", Secret::from(ROOT_KEYS)),
@@ -96,7 +105,7 @@ impl TestApp {
         let (stop, stopped) = oneshot::channel();
         let served = auth.clone();
         let server = tokio::spawn(async move {
-            let listeners = Listeners { api, metrics: None };
+            let listeners = Listeners { api, metrics };
             let shutdown = async { stopped.await.unwrap_or_default() };
             serve(served, config, listeners, shutdown).await.unwrap();
         });

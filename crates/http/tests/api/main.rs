@@ -11,6 +11,7 @@ mod bad_input;
 mod documents;
 mod idempotency;
 mod isolation;
+mod metrics;
 mod protocol;
 mod routes;
 mod scopes;

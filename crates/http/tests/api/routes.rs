@@ -292,6 +292,12 @@ on_every_database! {
         let two = call("GET", base).header("x-integration", "two").header("x-bosa-integration", "one");
         assert_eq!(two.send().await.field(), "X-Integration");
 
+        // A slash that is escaped is a part of the name.
+        app.github(&user, "a/b", "third").await;
+        let slashed = format!("{base}/a%2Fb");
+        assert_eq!(call("GET", &slashed).send().await.data()["auth_string"], "third");
+        call("DELETE", &slashed).send().await.data();
+
         // Select and remove say `success: false` where the public clients look; show does not.
         for method in ["POST", "DELETE"] {
             let refused = call(method, &format!("{base}/unknown")).send().await;

@@ -62,6 +62,7 @@ impl<'a> MakeWriter<'a> for Log {
 const CHOSEN: &str = "planted-chosen-secret";
 const WRONG: &str = "planted-wrong-secret!";
 const CREDENTIAL: &str = "planted-credential";
+const QUERY: &str = "planted-in-the-query";
 const IDEMPOTENCY: &str = "planted-idempotency-key";
 
 on_every_database! {
@@ -77,6 +78,7 @@ on_every_database! {
             WRONG.to_owned(),
             CREDENTIAL.to_owned(),
             IDEMPOTENCY.to_owned(),
+            QUERY.to_owned(),
         ];
         for (number, route) in routes().enumerate() {
             let scene = Scene::new(&app, &format!("secrecy-{number}")).await;
@@ -106,6 +108,7 @@ on_every_database! {
                     answers.push((what.clone(), answer.text + &format!("{:?}", answer.headers)));
                 }
             }
+            app.get(&format!("{}?surprise={QUERY}", scene.path(route))).send().await;
             let good = scene.good(&app, route).header("idempotency-key", IDEMPOTENCY);
             let answer = good.send().await;
             answers.push((format!("{what} done"), answer.text));
