@@ -171,7 +171,6 @@ impl Auth {
             entropy,
             description,
         });
-        inner.heartbeat().await?;
         Ok(Self { inner })
     }
 

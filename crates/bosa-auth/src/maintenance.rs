@@ -54,8 +54,10 @@ impl Auth {
         }
         let weak = Arc::downgrade(&self.inner);
         *slot = Some(tokio::spawn(async move {
-            for tick in 1u32.. {
-                tokio::time::sleep(TICK).await;
+            for tick in 0u32.. {
+                if tick > 0 {
+                    tokio::time::sleep(TICK).await;
+                }
                 let Some(inner) = weak.upgrade() else { return };
                 let done = match tick % TICKS_PER_ROUND {
                     0 => inner.maintain().await,

@@ -9,6 +9,7 @@
 mod archives;
 mod arguments;
 mod pages;
+mod readme;
 mod refusals;
 mod serve;
 mod server;
