@@ -7,7 +7,7 @@ use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, 
 use bosa_auth_store::changes::{self, ChangeKind};
 use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
 use bosa_auth_store::data_keys::DataKeyRow;
-use bosa_auth_store::{ClientTx, PageQuery};
+use bosa_auth_store::{ClientTx, PageQuery, StoreError};
 use uuid::Uuid;
 
 use super::new_api_key;
@@ -107,7 +107,7 @@ impl Operator {
         };
         let page = clients::page(&self.auth.inner.store, query).await?;
         Ok(Page {
-            items: page.items.iter().map(model).collect(),
+            items: page.items.iter().filter(is_present).map(model).collect(),
             next_cursor: page.next.map(page::encode),
         })
     }
@@ -270,9 +270,11 @@ impl Inner {
                 .store
                 .write(move |tx| {
                     Box::pin(async move {
-                        clients::delete_batch(tx, client_id, DELETE_BATCH)
-                            .await
-                            .map_err(Error::from)
+                        match clients::delete_batch(tx, client_id, DELETE_BATCH).await {
+                            // A write that began before the deletion added a row in between.
+                            Err(StoreError::ForeignKey) => Err(tx.run_again().into()),
+                            result => result.map_err(Error::from),
+                        }
                     })
                 })
                 .await?;
@@ -285,8 +287,12 @@ impl Inner {
 
 /// The row of a client that is not being deleted.
 fn present(row: Option<ClientRow>) -> Result<ClientRow> {
-    row.filter(|row| row.state != ClientState::Deleting)
+    row.filter(|row| is_present(&row))
         .ok_or(Error::NotFound { what: "client" })
+}
+
+fn is_present(row: &&ClientRow) -> bool {
+    row.state != ClientState::Deleting
 }
 
 pub(crate) fn model(row: &ClientRow) -> ClientModel {
