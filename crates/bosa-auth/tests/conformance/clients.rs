@@ -224,6 +224,25 @@ on_every_database! {
         assert_eq!(code(auth.create_client_service().create_client("acme").await), "accepted");
     }
 
+    async fn a_deletion_that_was_interrupted_is_resumed_in_the_background(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let client = world.client("acme").await;
+        world.user(&client, "ana").await;
+        db.db()
+            .write(|tx| Box::pin(async move { tx.execute("update bosa_clients set state = 'deleting'", vec![]).await.map(drop) }))
+            .await
+            .unwrap_or_else(|error: bosa_auth_store::StoreError| panic!("{error}"));
+        let aware = world.auth.client_aware_service();
+        assert_eq!(code(aware.find_client(client.model.id).await), "not_found");
+        assert_eq!(code(aware.find_client_by_name("acme").await), "not_found");
+        assert!(aware.get_client_list(PageRequest::default()).await.unwrap().items.is_empty());
+        assert_eq!(code(world.auth.authenticate_client(&client.key).await), "invalid_client");
+        world.auth.run_maintenance().await.unwrap();
+        let counts = counts(&db).await;
+        assert_eq!((counts.clients, counts.users, counts.api_keys), (0, 0, 0));
+        assert_eq!(code(world.auth.create_client_service().create_client("acme").await), "accepted");
+    }
+
     async fn an_unknown_client_is_not_found(db: TestDatabase) {
         let world = World::new(&db).await;
         world.client("acme").await;

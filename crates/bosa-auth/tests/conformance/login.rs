@@ -194,6 +194,27 @@ on_every_database! {
         assert_eq!(hash(&db, &user).await, rewritten, "a lower cost never replaces a higher one");
     }
 
+    async fn too_many_hashes_at_once_are_turned_away_and_nothing_else_is(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let client = world.client("acme").await;
+        let user = world.user(&client, "ana").await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..60 {
+            let (auth, key) = (world.auth.clone(), client.key.clone());
+            tasks.spawn(async move {
+                let service = auth.authenticate_user_service();
+                service.authenticate_user(&key, &format!("nobody {number}"), CHOSEN).await.unwrap_err()
+            });
+        }
+        assert_eq!(code(login(&world, &client, "ana", user.secret.expose()).await), "accepted");
+        let refusals = tasks.join_all().await;
+        let overloaded = refusals.iter().filter(|error| error.code() == "overloaded").count();
+        assert!(refusals.iter().all(|error| ["overloaded", "unauthorized"].contains(&error.code())));
+        assert!((1..60).contains(&overloaded), "{overloaded}");
+        assert!(refusals.iter().filter(|error| error.code() == "overloaded").all(|error| error.retry_after().is_some()));
+        assert_eq!(code(login(&world, &client, "ana", CHOSEN).await), "unauthorized");
+    }
+
     async fn two_users_with_one_chosen_secret_have_different_hashes(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;

@@ -1,5 +1,10 @@
 //! The behaviour of the library, the same on SQLite and PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod api_keys;
 mod at_rest;
@@ -12,6 +17,7 @@ mod isolation;
 mod login;
 mod operations;
 mod races;
+mod records;
 mod scopes;
 mod start;
 mod support;

@@ -338,7 +338,7 @@ on_every_database! {
                     let name = format!("{}", number % 4);
                     match number {
                         0 | 1 => code(service.delete_integration_for(c, u, "github", &name).await),
-                        2 | 3 | 4 => code(service.set_selected_integration(c, u, "github", &name).await),
+                        2..=4 => code(service.set_selected_integration(c, u, "github", &name).await),
                         _ => {
                             let update = IntegrationUpdate { auth_string: Some("y".into()), auth_scopes: None };
                             code(service.update_integration_auth(c, u, "github", &name, update).await)
@@ -458,6 +458,36 @@ on_every_database! {
         assert_eq!(keys.iter().filter(|key| key.signs).count(), 1);
         let token = world.token(&client, &user).await;
         assert_eq!(code(world.verify(&client, &token).await), "accepted");
+    }
+
+    async fn writes_that_race_the_deletion_of_their_client_leave_nothing_behind(db: TestDatabase) {
+        let world = World::new(&db).await;
+        for round in 0..6 {
+            let client = Arc::new(world.client(&format!("client {round}")).await);
+            let user = world.user(&client, "ana").await.id;
+            let id = client.model.id;
+            let tenant = Arc::new(world.tenant(&client).await);
+            let writes = at_once(8, |number| {
+                let (tenant, auth) = (tenant.clone(), world.auth.clone());
+                async move {
+                    match number % 4 {
+                        0 => code(tenant.create_user(NewUser { identifier: format!("user {number}"), secret: None }).await),
+                        1 => code(auth.create_client_service().create_api_key(id, Default::default()).await),
+                        2 => code(tenant.create_token(user).await),
+                        _ => {
+                            let new = ThirdPartyIntegrationAuth::new(id, user, "github", format!("{number}"), "x".into(), vec![]);
+                            code(tenant.create_integration(new).await)
+                        }
+                    }
+                }
+            });
+            let (outcomes, deleted) = tokio::join!(writes, async { world.auth.operator().delete_client(id).await });
+            assert_eq!(code(deleted), "accepted");
+            let expected = ["accepted", "invalid_client", "unauthorized", "not_found", "unreadable"];
+            assert!(outcomes.iter().all(|outcome| expected.contains(outcome)), "{outcomes:?}");
+            let counts = crate::support::counts(&db).await;
+            assert_eq!((counts.clients, counts.users, counts.api_keys, counts.tokens, counts.integrations), (0, 0, 0, 0, 0));
+        }
     }
 
     async fn a_caller_that_goes_away_leaves_all_or_nothing(db: TestDatabase) {
