@@ -23,13 +23,7 @@ impl CreateClientService {
     /// `InvalidInput`: the name is not 1 to 200 characters or holds control characters.
     /// `ClientAlreadyExists`: the name is taken.
     pub async fn create_client(&self, name: &str) -> Result<ClientModel> {
-        Ok(self
-            .0
-            .auth()?
-            .operator()
-            .create_client(name)
-            .await?
-            .resource)
+        Ok(self.0.operator()?.create_client(name).await?.resource)
     }
 
     /// Renames, suspends or resumes a client. Renaming leaves its keys valid.
@@ -42,8 +36,7 @@ impl CreateClientService {
         update: ClientUpdate,
     ) -> Result<ClientModel> {
         self.0
-            .auth()?
-            .operator()
+            .operator()?
             .update_client(client_id.into(), update)
             .await
     }
@@ -53,11 +46,7 @@ impl CreateClientService {
     /// # Errors
     /// `NotFound`: there is no such client.
     pub async fn delete_client(&self, client_id: impl Into<ClientId>) -> Result<()> {
-        self.0
-            .auth()?
-            .operator()
-            .delete_client(client_id.into())
-            .await
+        self.0.operator()?.delete_client(client_id.into()).await
     }
 
     /// Makes another API key for a client. Its text is in this result only.
@@ -71,8 +60,7 @@ impl CreateClientService {
     ) -> Result<ApiKeyModel> {
         Ok(self
             .0
-            .auth()?
-            .operator()
+            .operator()?
             .create_api_key(client_id.into(), key)
             .await?
             .resource)
@@ -88,8 +76,7 @@ impl CreateClientService {
         page: PageRequest,
     ) -> Result<Page<ApiKeyModel>> {
         self.0
-            .auth()?
-            .operator()
+            .operator()?
             .list_api_keys(client_id.into(), page)
             .await
     }
@@ -104,7 +91,7 @@ impl CreateClientService {
         key_id: impl Into<ApiKeyId>,
         overlap_seconds: u32,
     ) -> Result<ApiKeyModel> {
-        let operator = self.0.auth()?.operator();
+        let operator = self.0.operator()?;
         Ok(operator
             .rotate_api_key(client_id.into(), key_id.into(), overlap_seconds)
             .await?
@@ -121,8 +108,7 @@ impl CreateClientService {
         key_id: impl Into<ApiKeyId>,
     ) -> Result<bool> {
         self.0
-            .auth()?
-            .operator()
+            .operator()?
             .revoke_api_key(client_id.into(), key_id.into())
             .await
     }
@@ -139,12 +125,7 @@ impl VerifyClientService {
     /// `InvalidClient`: the key is malformed, unknown, wrong, revoked or expired, or its client is
     /// suspended; one message for all of them.
     pub async fn verify_client_api_key(&self, api_key: &str) -> Result<ClientModel> {
-        Ok(self
-            .0
-            .auth()?
-            .authenticate_client(api_key)
-            .await?
-            .into_client())
+        Ok(self.0.tenant(api_key).await?.into_client())
     }
 
     /// Whether a key is valid.
@@ -152,7 +133,7 @@ impl VerifyClientService {
     /// # Errors
     /// `DatabaseUnavailable`: the question could not be answered. A wrong key is `false`.
     pub async fn is_api_key_valid(&self, api_key: &str) -> Result<bool> {
-        match self.0.auth()?.authenticate_client(api_key).await {
+        match self.0.tenant(api_key).await {
             Ok(_) => Ok(true),
             Err(Error::InvalidClient) => Ok(false),
             Err(error) => Err(error),
@@ -170,12 +151,7 @@ impl ClientAwareService {
     /// # Errors
     /// `InvalidClient`: the key is not valid or its client is suspended.
     pub async fn get_client_by_api_key(&self, api_key: &str) -> Result<ClientModel> {
-        Ok(self
-            .0
-            .auth()?
-            .authenticate_client(api_key)
-            .await?
-            .into_client())
+        Ok(self.0.tenant(api_key).await?.into_client())
     }
 
     /// Returns an active client by its id.
@@ -183,13 +159,7 @@ impl ClientAwareService {
     /// # Errors
     /// `InvalidClient`: the client is unknown or suspended.
     pub async fn get_client_by_id(&self, client_id: impl Into<ClientId>) -> Result<ClientModel> {
-        match self
-            .0
-            .auth()?
-            .operator()
-            .find_client(client_id.into())
-            .await
-        {
+        match self.0.operator()?.find_client(client_id.into()).await {
             Ok(client) if client.is_active => Ok(client),
             Ok(_) | Err(Error::NotFound { .. }) => Err(Error::InvalidClient),
             Err(error) => Err(error),
@@ -201,7 +171,7 @@ impl ClientAwareService {
     /// # Errors
     /// `InvalidInput`: the page's limit or cursor is not one of ours.
     pub async fn get_client_list(&self, page: PageRequest) -> Result<Page<ClientModel>> {
-        self.0.auth()?.operator().get_client_list(page).await
+        self.0.operator()?.get_client_list(page).await
     }
 
     /// Finds a client by its id, suspended ones too.
@@ -209,11 +179,7 @@ impl ClientAwareService {
     /// # Errors
     /// `NotFound`: there is no such client.
     pub async fn find_client(&self, client_id: impl Into<ClientId>) -> Result<ClientModel> {
-        self.0
-            .auth()?
-            .operator()
-            .find_client(client_id.into())
-            .await
+        self.0.operator()?.find_client(client_id.into()).await
     }
 
     /// Finds a client by its exact name, suspended ones too.
@@ -221,6 +187,6 @@ impl ClientAwareService {
     /// # Errors
     /// `NotFound`: there is no such client.
     pub async fn find_client_by_name(&self, name: &str) -> Result<ClientModel> {
-        self.0.auth()?.operator().find_client_by_name(name).await
+        self.0.operator()?.find_client_by_name(name).await
     }
 }

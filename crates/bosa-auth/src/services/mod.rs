@@ -17,6 +17,7 @@ pub use user::{AuthenticateUserService, CreateUserService, GetUserService};
 use crate::auth::Auth;
 use crate::error::Result;
 use crate::global;
+use crate::principal::{Operator, Tenant};
 
 /// The instance that a service works on.
 #[derive(Debug, Clone)]
@@ -26,11 +27,20 @@ pub(crate) enum Handle {
 }
 
 impl Handle {
-    pub(crate) fn auth(&self) -> Result<Auth> {
+    fn auth(&self) -> Result<Auth> {
         match self {
             Handle::Own(auth) => Ok(auth.clone()),
             Handle::ProcessWide => global::installed(),
         }
+    }
+
+    pub(crate) fn operator(&self) -> Result<Operator> {
+        Ok(self.auth()?.operator())
+    }
+
+    /// The client whose key this is.
+    pub(crate) async fn tenant(&self, client_api_key: &str) -> Result<Tenant> {
+        self.auth()?.authenticate_client(client_api_key).await
     }
 }
 

@@ -25,7 +25,7 @@ impl CreateTokenService {
         client_id: impl Into<ClientId>,
     ) -> Result<TokenModel> {
         let (user_id, client_id) = (user_id.into(), client_id.into());
-        match self.0.auth()?.operator().tenant(client_id).await {
+        match self.0.operator()?.tenant(client_id).await {
             Ok(tenant) => Ok(tenant.create_token(user_id).await?.resource),
             Err(Error::NotFound { .. }) => Err(Error::Unauthorized),
             Err(error) => Err(error),
@@ -44,8 +44,7 @@ impl CreateTokenService {
     ) -> Result<Page<TokenInfo>> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .list_tokens(user_id, page)
             .await
@@ -80,8 +79,7 @@ impl VerifyTokenService {
     /// As [`verify_token_and_get_user_id`](Self::verify_token_and_get_user_id).
     pub async fn verify_token(&self, client_api_key: &str, token: &str) -> Result<VerifiedToken> {
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .verify_token(token)
             .await
@@ -102,8 +100,7 @@ impl RevokeTokenService {
     /// the outcome; call it again.
     pub async fn revoke_token(&self, client_api_key: &str, token: &str) -> Result<bool> {
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .revoke_token(token)
             .await
@@ -120,8 +117,7 @@ impl RevokeTokenService {
     ) -> Result<()> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .revoke_all_tokens(user_id)
             .await

@@ -22,7 +22,7 @@ impl CreateUserService {
     /// `InvalidInput`: the identifier is not 1 to 320 characters or holds control characters.
     /// `UserAlreadyExists`: the client has a user of this identifier.
     pub async fn create_user(&self, client_api_key: &str, identifier: &str) -> Result<UserModel> {
-        let tenant = self.0.auth()?.authenticate_client(client_api_key).await?;
+        let tenant = self.0.tenant(client_api_key).await?;
         let user = NewUser {
             identifier: identifier.to_owned(),
             secret: None,
@@ -44,7 +44,7 @@ impl CreateUserService {
         identifier: &str,
         secret: Secret,
     ) -> Result<UserModel> {
-        let tenant = self.0.auth()?.authenticate_client(client_api_key).await?;
+        let tenant = self.0.tenant(client_api_key).await?;
         let user = NewUser {
             identifier: identifier.to_owned(),
             secret: Some(secret),
@@ -65,8 +65,7 @@ impl CreateUserService {
     ) -> Result<UserModel> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .update_user(user_id, update)
             .await
@@ -83,8 +82,7 @@ impl CreateUserService {
     ) -> Result<()> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .delete_user(user_id)
             .await
@@ -101,8 +99,7 @@ impl CreateUserService {
     ) -> Result<UserModel> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .reset_user_secret(user_id)
             .await
@@ -121,7 +118,7 @@ impl CreateUserService {
         current_secret: Secret,
         new_secret: Secret,
     ) -> Result<UserModel> {
-        let tenant = self.0.auth()?.authenticate_client(client_api_key).await?;
+        let tenant = self.0.tenant(client_api_key).await?;
         tenant
             .change_user_secret(identifier, current_secret, new_secret)
             .await
@@ -143,12 +140,7 @@ impl GetUserService {
         user_id: impl Into<UserId>,
     ) -> Result<UserModel> {
         let user_id = user_id.into();
-        self.0
-            .auth()?
-            .authenticate_client(client_api_key)
-            .await?
-            .get_user(user_id)
-            .await
+        self.0.tenant(client_api_key).await?.get_user(user_id).await
     }
 
     /// Returns a user by its identifier; a suspended one too.
@@ -161,8 +153,7 @@ impl GetUserService {
         identifier: &str,
     ) -> Result<UserModel> {
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .get_user_by_identifier(identifier)
             .await
@@ -179,8 +170,7 @@ impl GetUserService {
     ) -> Result<UserComplete> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(api_key)
+            .tenant(api_key)
             .await?
             .get_user_complete(user_id)
             .await
@@ -195,12 +185,7 @@ impl GetUserService {
         client_api_key: &str,
         page: PageRequest,
     ) -> Result<Page<UserModel>> {
-        self.0
-            .auth()?
-            .authenticate_client(client_api_key)
-            .await?
-            .list_users(page)
-            .await
+        self.0.tenant(client_api_key).await?.list_users(page).await
     }
 
     /// Finds a user by its id.
@@ -214,8 +199,7 @@ impl GetUserService {
     ) -> Result<UserModel> {
         let user_id = user_id.into();
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .find_user(user_id)
             .await
@@ -231,8 +215,7 @@ impl GetUserService {
         identifier: &str,
     ) -> Result<UserModel> {
         self.0
-            .auth()?
-            .authenticate_client(client_api_key)
+            .tenant(client_api_key)
             .await?
             .find_user_by_identifier(identifier)
             .await
@@ -256,7 +239,7 @@ impl AuthenticateUserService {
         identifier: &str,
         secret: &str,
     ) -> Result<TokenModel> {
-        let tenant = self.0.auth()?.authenticate_client(client_api_key).await?;
+        let tenant = self.0.tenant(client_api_key).await?;
         tenant.authenticate_user(identifier, secret).await
     }
 }
