@@ -65,7 +65,7 @@ fn hostile() -> Vec<String> {
     texts
 }
 
-fn signed(header: &Value, claims: &Value) -> String {
+pub(crate) fn signed(header: &Value, claims: &Value) -> String {
     signed_text(
         &header.to_string(),
         &claims.to_string(),

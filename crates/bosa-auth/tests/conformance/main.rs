@@ -12,6 +12,7 @@ mod backup;
 mod clients;
 mod dump;
 mod hostile;
+mod imported;
 mod integrations;
 mod isolation;
 mod login;

@@ -13,7 +13,7 @@ use bosa_auth_testkit::{TestDatabase, on_every_database};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::{MASTER_KEY, ROOT_KEYS, SIGNING_KEY, World, code};
+use crate::support::{MASTER_KEY, ROOT_KEYS, SIGNING_KEY, World, code, payload};
 
 const FOREIGN_ROOT_KEYS: &str = "k1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 
@@ -670,6 +670,61 @@ async fn the_process_wide_instance_is_installed_once_and_can_be_replaced_after_s
         "accepted"
     );
     shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_algorithm_starts_with_a_generated_key_and_again_with_the_same() {
+    for algorithm in [
+        "HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = [
+            ("BOSA_AUTH_DATA_DIR", directory.path().to_str().unwrap()),
+            ("AUTH_ALGORITHM", algorithm),
+        ];
+        let auth = start(&settings).await.unwrap();
+        let client = auth
+            .create_client_service()
+            .create_client("acme")
+            .await
+            .unwrap();
+        let key = client.api_key.expose();
+        let user = auth
+            .create_user_service()
+            .create_user(key, "ana")
+            .await
+            .unwrap();
+        let token = auth
+            .authenticate_user_service()
+            .authenticate_user(key, "ana", user.secret.expose())
+            .await
+            .unwrap();
+        assert_eq!(payload(token.token.expose(), 0)["alg"], algorithm);
+        auth.close().await.unwrap();
+        let again = start(&settings).await.unwrap();
+        assert_eq!(
+            code(
+                again
+                    .verify_token_service()
+                    .verify_token(key, token.token.expose())
+                    .await
+            ),
+            "accepted",
+            "{algorithm}"
+        );
+        again.close().await.unwrap();
+    }
+    // The key of another algorithm is not taken for one of this.
+    let (directory, _) = used().await;
+    let data = directory.path().to_str().unwrap();
+    for algorithm in ["RS256", "HS512"] {
+        let text =
+            refusal(start(&[("BOSA_AUTH_DATA_DIR", data), ("AUTH_ALGORITHM", algorithm)]).await);
+        assert!(
+            text.contains("auth_secret.key") && text.contains(algorithm) || text.contains("PKCS#8"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
