@@ -20,6 +20,7 @@ mod operations;
 mod races;
 mod records;
 mod scopes;
+mod settings;
 mod start;
 mod support;
 mod tokens;
