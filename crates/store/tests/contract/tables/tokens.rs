@@ -123,7 +123,8 @@ on_every_database! {
 
     async fn a_token_that_is_over_cannot_be_revoked(db: TestDatabase) {
         let (_db, store, ours, theirs) = two_clients(db).await;
-        assert_eq!(revoke(&store, &ours, 1, 1000).await, Ok(false));
+        // It ends at 1000 and is accepted for five seconds more.
+        assert_eq!(revoke(&store, &ours, 1, 1005).await, Ok(false));
         let ended = write!(store, [ours] tx => {
             ClientTx::new(tx, ours.client).end_user_tokens(ours.user, at(1)).await
         });
@@ -132,6 +133,11 @@ on_every_database! {
         let ended = write!(store, [theirs] tx => clients::end_tokens(tx, theirs.client, at(1)).await);
         assert_eq!(ended, Ok(true));
         assert_eq!(revoke(&store, &theirs, 1, 2).await, Ok(false));
+    }
+
+    async fn a_token_can_be_revoked_within_its_leeway(db: TestDatabase) {
+        let (_db, store, ours, _) = two_clients(db).await;
+        assert_eq!(revoke(&store, &ours, 1, 1004).await, Ok(true));
     }
 
     async fn a_slide_moves_only_forward_and_only_before_the_idle_end(db: TestDatabase) {
