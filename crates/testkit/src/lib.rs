@@ -9,7 +9,7 @@ pub use test_db::TestDatabase;
 
 /// Runs each test once on SQLite and once on PostgreSQL.
 ///
-/// ```ignore
+/// ```text
 /// on_every_database! {
 ///     async fn a_row_comes_back(db: TestDatabase) {
 ///         db.db().ping().await.unwrap();

@@ -1,0 +1,129 @@
+//! Integrations: a user's accounts at third parties, their credentials sealed.
+
+use bosa_auth_core::{ClientState, Secret, UserId, UserState};
+use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
+use bosa_auth_store::{InstanceState, StoreError};
+
+use crate::error::{Error, Result};
+use crate::model::ThirdPartyIntegrationAuth;
+use crate::principal::Tenant;
+use crate::tenant::is_storable;
+
+mod change;
+mod create;
+mod read;
+mod sealed;
+
+pub(crate) use sealed::open_integration;
+
+const MOST_SCOPES: usize = 256;
+const LONGEST_SCOPE: usize = 1024;
+const NOT_FOUND: Error = Error::NotFound {
+    what: "integration",
+};
+
+impl Tenant {
+    /// Whether the client has this user.
+    ///
+    /// # Errors
+    /// `InvalidClient` or `Unauthorized` when the client or the user is suspended.
+    async fn has_active_user(&self, user_id: UserId) -> Result<bool> {
+        match self
+            .auth
+            .inner
+            .store
+            .client(self.id())
+            .user(user_id)
+            .await?
+        {
+            None => Ok(false),
+            Some(found) if found.instance_state != InstanceState::Open => {
+                Err(StoreError::Moved.into())
+            }
+            Some(found) if found.client.state != ClientState::Active => Err(Error::InvalidClient),
+            Some(found) if found.user.state != UserState::Active => Err(Error::Unauthorized),
+            Some(_) => Ok(true),
+        }
+    }
+
+    async fn account(
+        &self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<IntegrationWithKey> {
+        self.named(user_id, connector, user_identifier)
+            .await?
+            .ok_or(NOT_FOUND)
+    }
+
+    async fn named(
+        &self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationWithKey>> {
+        if !is_storable(user_identifier) {
+            return Ok(None);
+        }
+        let mut client = self.auth.inner.store.client(self.id());
+        Ok(client
+            .named_integration(user_id, connector, user_identifier)
+            .await?)
+    }
+}
+
+fn scopes_text(scopes: &[String]) -> Result<String> {
+    let malformed = |scope: &String| {
+        scope.is_empty() || scope.len() > LONGEST_SCOPE || scope.chars().any(char::is_control)
+    };
+    if scopes.len() > MOST_SCOPES {
+        return Err(Error::invalid("auth_scopes", "has more than 256 elements"));
+    }
+    if scopes.iter().any(malformed) {
+        return Err(Error::invalid(
+            "auth_scopes",
+            "must hold texts of 1 to 1024 bytes without control characters",
+        ));
+    }
+    serde_json::to_string(scopes).map_err(Error::internal)
+}
+
+fn scopes(row: &IntegrationRow) -> Result<Vec<String>> {
+    serde_json::from_str(&row.auth_scopes).map_err(|_| Error::Unreadable {
+        what: "the scopes of an integration".to_owned(),
+    })
+}
+
+fn describe(row: &IntegrationRow) -> String {
+    serde_json::json!({
+        "user": row.user_id.to_string(),
+        "connector": row.connector,
+        "user_identifier": row.user_identifier,
+    })
+    .to_string()
+}
+
+fn model(row: &IntegrationRow, auth_string: Secret) -> Result<ThirdPartyIntegrationAuth> {
+    Ok(ThirdPartyIntegrationAuth {
+        auth_string,
+        auth_scopes: scopes(row)?,
+        ..bare(row)
+    })
+}
+
+/// The row without what may not be readable.
+fn bare(row: &IntegrationRow) -> ThirdPartyIntegrationAuth {
+    ThirdPartyIntegrationAuth {
+        id: Some(row.id),
+        client_id: row.client_id,
+        user_id: row.user_id,
+        connector: row.connector.clone(),
+        auth_string: Secret::default(),
+        user_identifier: row.user_identifier.clone(),
+        auth_scopes: Vec::new(),
+        selected: row.selected,
+        auth_status: row.auth_status,
+        created_at: Some(row.created_at),
+    }
+}
