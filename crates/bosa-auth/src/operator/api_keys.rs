@@ -8,7 +8,7 @@ use bosa_auth_core::{
 };
 use bosa_auth_store::api_keys::ApiKeyRow;
 use bosa_auth_store::changes::{self, ChangeKind};
-use bosa_auth_store::{ClientTx, PageQuery};
+use bosa_auth_store::{ClientTx, PageQuery, audit};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -77,7 +77,8 @@ impl Operator {
         })
     }
 
-    /// Makes a successor with the same scopes and ends the given key after `overlap_seconds`.
+    /// Makes a successor with the same scopes and ends the given key after `overlap_seconds`; with
+    /// 0 it is revoked at once.
     ///
     /// The successor does not expire; the given key keeps an earlier expiry of its own.
     ///
@@ -105,7 +106,11 @@ impl Operator {
             .checked_add(SignedDuration::from_secs(i64::from(overlap_seconds)))
             .map_err(Error::internal)?;
         let (text, row) = new_api_key(&inner, client_id, &client.name, old.scopes, None, now)?;
-        self.insert_key(row, text, AuditAction::ApiKeyRotate, Some((key_id, end)))
+        let ends = match overlap_seconds {
+            0 => Ends::Now(key_id),
+            _ => Ends::At(key_id, end),
+        };
+        self.insert_key(row, text, AuditAction::ApiKeyRotate, Some(ends))
             .await
     }
 
@@ -129,15 +134,18 @@ impl Operator {
             .write(move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
-                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
-                        return Ok(true);
-                    }
                     let mut scope = ClientTx::new(&mut *tx, client_id);
                     if scope.api_key(key_id).await?.is_none() {
                         return Err(Error::NotFound { what: "API key" });
                     }
+                    // Waits for an earlier attempt of this very call that is still committing. A
+                    // call that ends nothing leaves no record, so that no repeat takes it for one
+                    // that did.
                     if !scope.revoke_api_key(key_id, event.at).await? {
-                        return Ok(false);
+                        return Ok(audit::is_recorded(&mut *tx, event.id).await?);
+                    }
+                    if begin(tx, &event, None, Uuid::nil()).await? != Begun::Fresh {
+                        return Ok(true);
                     }
                     changes::append(
                         tx,
@@ -160,12 +168,12 @@ impl Operator {
         row: ApiKeyRow,
         text: Secret,
         action: AuditAction,
-        ends: Option<(ApiKeyId, Timestamp)>,
+        ends: Option<Ends>,
     ) -> Result<Created<ApiKeyModel>> {
         let inner = self.auth.inner.clone();
         let client_id = row.client_id;
         let detail =
-            ends.map(|(old, _)| serde_json::json!({ "replaces": old.to_string() }).to_string());
+            ends.map(|ends| serde_json::json!({ "replaces": ends.id().to_string() }).to_string());
         let event = inner.event(
             &self.actor,
             action,
@@ -191,22 +199,14 @@ impl Operator {
                         return Ok(begun);
                     }
                     let mut scope = ClientTx::new(&mut *tx, client_id);
-                    if let Some((old, end)) = ends {
-                        // Limiting it first waits for whoever is ending it at this moment. It
-                        // changes nothing when the key ends earlier anyway.
-                        let limited = scope.limit_api_key(old, end).await?;
-                        let live = limited
-                            || scope
-                                .api_key(old)
-                                .await?
-                                .is_some_and(|old| is_live(&old, event.at));
-                        if !live {
-                            return Err(Error::NotFound { what: "API key" });
-                        }
+                    if let Some(ends) = ends
+                        && !ends.apply(&mut scope, event.at).await?
+                    {
+                        return Err(Error::NotFound { what: "API key" });
                     }
                     scope.insert_api_key(row).await?;
-                    if let Some((old, _)) = ends {
-                        let subject = Some(old.as_uuid());
+                    if let Some(ends) = ends {
+                        let subject = Some(ends.id().as_uuid());
                         changes::append(
                             tx,
                             mark,
@@ -247,6 +247,41 @@ impl Operator {
     }
 }
 
+/// How a rotated key comes to its end.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    /// It is revoked: a time would be compared with the clocks of other processes.
+    Now(ApiKeyId),
+    At(ApiKeyId, Timestamp),
+}
+
+impl Ends {
+    fn id(self) -> ApiKeyId {
+        match self {
+            Self::Now(id) | Self::At(id, _) => id,
+        }
+    }
+
+    /// Ends the key; false when it had ended before. Writing comes first, because it waits for
+    /// whoever is ending the key at this moment.
+    async fn apply(self, scope: &mut ClientTx<'_>, now: Timestamp) -> Result<bool> {
+        match self {
+            Self::Now(id) => {
+                let revoked = scope.revoke_api_key(id, now).await?;
+                let key = scope.api_key(id).await?;
+                Ok(revoked && key.is_some_and(|key| has_time_left(&key, now)))
+            }
+            // Changes nothing when the key ends earlier anyway.
+            Self::At(id, end) => {
+                let limited = scope.limit_api_key(id, end).await?;
+                let key = scope.api_key(id).await?;
+                Ok(limited
+                    || key.is_some_and(|key| key.revoked_at.is_none() && has_time_left(&key, now)))
+            }
+        }
+    }
+}
+
 /// Makes a key: its text, to be shown once, and the row that verifies it.
 pub(super) fn new_api_key(
     inner: &Inner,
@@ -281,8 +316,8 @@ pub(super) fn new_api_key(
     Ok((issued.text, row))
 }
 
-fn is_live(row: &ApiKeyRow, now: Timestamp) -> bool {
-    row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end)
+fn has_time_left(row: &ApiKeyRow, now: Timestamp) -> bool {
+    row.expires_at.is_none_or(|end| now < end)
 }
 
 fn model(client_id: ClientId, row: &ApiKeyRow) -> ApiKeyModel {

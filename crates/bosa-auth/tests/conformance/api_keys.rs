@@ -125,6 +125,16 @@ on_every_database! {
         assert_eq!(code(keys.rotate_api_key(client.model.id, new.id, 90 * 86_400).await), "accepted");
     }
 
+    async fn rotation_without_overlap_ends_the_old_key_whatever_the_clocks_say(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let client = world.client("acme").await;
+        let old = only_key(&world, &client).await;
+        let slow = bosa_auth::ManualClock::new(world.clock.now() - Duration::from_secs(30));
+        let slow = crate::support::open(&db, &[], &slow).await.unwrap();
+        world.auth.create_client_service().rotate_api_key(client.model.id, old, 0).await.unwrap();
+        assert_eq!(code(slow.authenticate_client(&client.key).await), "invalid_client");
+    }
+
     async fn rotation_keeps_scopes_and_an_earlier_expiry(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;

@@ -19,6 +19,7 @@ mod login;
 mod operations;
 mod races;
 mod records;
+mod repeats;
 mod scopes;
 mod settings;
 mod start;

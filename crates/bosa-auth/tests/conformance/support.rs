@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use bosa_auth::{
-    Auth, AuthenticationDbSettings, ClientModel, Clock as _, Error, ManualClock, NewUser, OpenMode,
-    Page, PageRequest, Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
+    Auth, AuthenticationDbSettings, ClientModel, Clock as _, Entropy, Error, ManualClock, NewUser,
+    OpenMode, Page, PageRequest, Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
 };
 use bosa_auth_testkit::TestDatabase;
 
@@ -114,6 +114,15 @@ pub(crate) async fn open(
     others: &[(&'static str, &str)],
     clock: &ManualClock,
 ) -> Result<Auth, Error> {
+    open_with(db, others, clock, Arc::new(SystemEntropy)).await
+}
+
+pub(crate) async fn open_with(
+    db: &TestDatabase,
+    others: &[(&'static str, &str)],
+    clock: &ManualClock,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Auth, Error> {
     let mut settings = vec![
         ("BOSA_AUTH_ROOT_KEYS", Secret::from(ROOT_KEYS)),
         ("BOSA_WHITELISTED_KEYS", Secret::from(MASTER_KEY)),
@@ -135,7 +144,7 @@ pub(crate) async fn open(
         &configuration,
         OpenMode::Create,
         Arc::new(clock.clone()),
-        Arc::new(SystemEntropy),
+        entropy,
     )
     .await
 }
