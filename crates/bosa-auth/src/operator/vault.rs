@@ -1,7 +1,8 @@
 //! The keys that seal, and whether everything sealed still opens.
 
 use bosa_auth_core::vault::{DataKey, KeyPurpose, open_key};
-use bosa_auth_core::{ClientId, Timestamp};
+use bosa_auth_core::{ClientId, ClientState, Timestamp};
+use bosa_auth_store::clients::ClientRow;
 use bosa_auth_store::{KeyState, PageQuery, Store, clients, digest_keys, root_keys};
 
 use super::data_key_name;
@@ -129,7 +130,9 @@ impl Operator {
         let mut after = None;
         loop {
             let page = clients::page(&store, PageQuery { after, limit: PAGE }).await?;
-            for client in &page.items {
+            // The keys of a client that is being deleted are overwritten on purpose.
+            let deleting = |client: &&ClientRow| client.state == ClientState::Deleting;
+            for client in page.items.iter().filter(|client| !deleting(client)) {
                 self.verify_client(&store, client.id, &mut report, &mut progress)
                     .await?;
             }
