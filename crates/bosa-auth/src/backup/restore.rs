@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bosa_auth_core::token::SigningKey;
 use bosa_auth_core::{
@@ -92,6 +92,7 @@ pub async fn restore(
             detail: None,
         },
         rows: AtomicU64::new(0),
+        done: Mutex::default(),
     });
     let result = fill(&target, &mut settings, &place, &job).await;
     match result {
@@ -113,8 +114,13 @@ async fn fill(
     let signing_key = configured_or_kept_signing_key(settings, place)?;
     let db = Db::open(&target.url, db_options(settings)).await?;
     let filled = async {
-        migrate::up(&db, SystemClock.now()).await?;
         let store = Store::new(db.clone());
+        let is_migrated = !migrate::status(&db).await?.applied.is_empty();
+        // Before its schema is touched; the transaction looks once more.
+        if is_migrated && instance::load(&store).await?.is_some() {
+            return Err(not_empty());
+        }
+        migrate::up(&db, SystemClock.now()).await?;
         let running = job.clone();
         let root_keys = Arc::new(root_keys);
         let (revoked_keys, used_kids) = store
@@ -156,6 +162,10 @@ async fn fill(
     })
 }
 
+fn not_empty() -> Error {
+    Error::configuration("the database already holds an instance; restore into an empty one")
+}
+
 fn configured_kids(settings: &Settings, signing_key: Option<&SigningKey>) -> Vec<String> {
     signing_key
         .into_iter()
@@ -173,19 +183,25 @@ struct Job {
     mark: Uuid,
     event: AuditEvent,
     rows: AtomicU64,
+    /// What the latest attempt has done.
+    done: Mutex<Done>,
 }
 
+/// How many API keys were ended, and the `kid` of every token that may still be live.
+type Done = (u64, HashSet<String>);
+
 impl Job {
-    /// Returns how many API keys it ended, and the `kid` of every token that may still be live.
-    async fn import(&self, tx: &mut Tx) -> Result<(u64, HashSet<String>)> {
+    async fn import(&self, tx: &mut Tx) -> Result<Done> {
         if let Some(existing) = instance::load(&mut *tx).await? {
             // An earlier attempt of this very restore whose answer was lost.
             if existing.id != self.instance {
-                return Err(Error::configuration(
-                    "the database already holds an instance; restore into an empty one",
-                ));
+                return Err(not_empty());
             }
-            return Ok((0, HashSet::new()));
+            return Ok(self
+                .done
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone());
         }
         let keeps_sessions = self.archive.header.moved;
         let mut kids = HashSet::new();
@@ -211,7 +227,9 @@ impl Job {
             false => 0,
         };
         audit::record(tx, &self.event).await?;
-        Ok((revoked, kids))
+        let done = (revoked, kids);
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = done.clone();
+        Ok(done)
     }
 }
 

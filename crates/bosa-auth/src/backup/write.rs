@@ -4,13 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bosa_auth_core::AuditAction;
 use bosa_auth_store::archive::{self, ArchiveTable};
 use bosa_auth_store::changes::{self, ChangeKind};
 use bosa_auth_store::instance::{self, InstanceRow, InstanceState};
-use bosa_auth_store::{Tx, audit, migrate, root_keys};
+use bosa_auth_store::{BoxFuture, StoreError, Tx, audit, migrate, root_keys};
 use sha2::{Digest as _, Sha256};
 
 use super::format::{FORMAT, Header, Line, VERSION, to_json};
@@ -65,6 +66,8 @@ impl Operator {
             )?,
             mark: inner.new_mark()?,
             progress,
+            is_placed: AtomicBool::new(false),
+            written: Mutex::default(),
         });
         let running = job.clone();
         let written = match mode {
@@ -96,25 +99,37 @@ impl Operator {
 
     /// Removes what was written, unless the source was closed by a commit whose answer was lost.
     async fn after_failure(&self, job: &Job, error: Error) -> Result<BackupReport> {
-        if job.mode == BackupMode::Move && job.target.exists() {
-            match instance::load(&self.auth.inner.store).await {
-                Ok(Some(row)) if row.state == InstanceState::Moved => {
-                    return Err(Error::configuration(format!(
-                        "the database is closed and {} holds everything, but the answer of the commit was lost",
-                        job.target.display()
-                    )));
-                }
-                Ok(_) => drop(fs::remove_file(&job.target)),
-                Err(_) => {
-                    return Err(Error::configuration(format!(
-                        "whether the database was closed is unknown; {} is kept: restore it only if the source says that it was moved",
-                        job.target.display()
-                    )));
-                }
-            }
-        }
         drop(fs::remove_file(&job.temporary));
-        Err(error)
+        if job.mode == BackupMode::Copy || !job.is_placed.load(Ordering::SeqCst) {
+            return Err(error);
+        }
+        let closed = self.is_closed_by(job).await;
+        let mut written = job.written.lock().unwrap_or_else(PoisonError::into_inner);
+        match (closed, written.take()) {
+            (Ok(true), Some(report)) => Ok(report),
+            (Ok(false), _) => {
+                drop(fs::remove_file(&job.target));
+                Err(error)
+            }
+            _ => Err(Error::configuration(format!(
+                "whether the database was closed is unknown; {} is kept: restore it only if the source says that it was moved",
+                job.target.display()
+            ))),
+        }
+    }
+
+    /// Whether this backup has closed the source. Takes the lock that closing holds: only that waits
+    /// for an attempt that is still committing, which a reading statement does not see.
+    async fn is_closed_by(&self, job: &Job) -> Result<bool, StoreError> {
+        let store = &self.auth.inner.store;
+        let open = store.exclusive_write(|_| -> BoxFuture<'_, Result<(), StoreError>> {
+            Box::pin(async { Ok(()) })
+        });
+        match open.await {
+            Ok(()) => Ok(false),
+            Err(StoreError::Moved) => audit::is_recorded(store, job.event.id).await,
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -127,12 +142,18 @@ struct Job {
     event: bosa_auth_core::AuditEvent,
     mark: uuid::Uuid,
     progress: Progress,
+    /// Whether the archive has its name: what lies there is ours.
+    is_placed: AtomicBool,
+    /// What the latest attempt has written.
+    written: Mutex<Option<BackupReport>>,
 }
 
 impl Job {
     async fn close_and_write(&self, tx: &mut Tx) -> Result<BackupReport> {
-        // Left by an attempt of this very backup that was rolled back.
-        drop(fs::remove_file(&self.target));
+        if self.is_placed.swap(false, Ordering::SeqCst) {
+            // Left by an attempt of this very backup that was rolled back.
+            drop(fs::remove_file(&self.target));
+        }
         audit::record(tx, &self.event).await?;
         instance::set_state(
             tx,
@@ -150,6 +171,8 @@ impl Job {
         )
         .await?;
         let report = self.write(tx).await?;
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        *written = Some(report.clone());
         self.put_in_place()?;
         Ok(report)
     }
@@ -225,6 +248,7 @@ impl Job {
         let linked = fs::hard_link(&self.temporary, &self.target);
         drop(fs::remove_file(&self.temporary));
         linked.map_err(|error| failed(&self.target, &error))?;
+        self.is_placed.store(true, Ordering::SeqCst);
         sync_directory(self.target.parent().unwrap_or_else(|| Path::new(".")))
     }
 }
@@ -239,10 +263,11 @@ struct Archive {
 
 impl Archive {
     fn create(path: &Path) -> Result<Self> {
+        // Left by an earlier attempt, or by a process that was killed: never written through.
+        drop(fs::remove_file(path));
         let file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(path)
             .map_err(|error| failed(path, &error))?;

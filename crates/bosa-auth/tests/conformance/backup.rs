@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bosa_auth::{
-    AuthenticationDbSettings, BackupMode, Configuration, Error, OpenMode, RestoreOptions, Secret,
-    ThirdPartyIntegrationAuth, restore,
+    AuthenticationDbSettings, BackupMode, Clock as _, Configuration, Error, OpenMode,
+    RestoreOptions, Secret, ThirdPartyIntegrationAuth, restore,
 };
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
@@ -61,6 +61,74 @@ on_every_database! {
         }
     }
 
+    async fn a_move_that_fails_leaves_the_source_open_and_foreign_files_alone(db: TestDatabase) {
+        let (world, client, token) = furnished(&db).await;
+        let files = tempfile::tempdir().unwrap();
+        let move_to = |path: std::path::PathBuf, progress: bosa_auth::Progress| {
+            let operator = world.auth.operator();
+            async move { operator.backup(&path, BackupMode::Move, progress).await }
+        };
+        let archive = files.path().join("move.jsonl");
+
+        // Somebody else's archive comes to lie there while ours is being written.
+        let foreign = archive.clone();
+        let place: bosa_auth::Progress = Arc::new(move |_| std::fs::write(&foreign, "foreign").unwrap());
+        assert!(matches!(move_to(archive.clone(), place).await, Err(Error::Configuration(_))));
+        assert_eq!(std::fs::read_to_string(&archive).unwrap(), "foreign");
+        assert_eq!(names(files.path()), ["move.jsonl"]);
+        world.verify(&client, &token).await.unwrap();
+
+        // It lies there from the beginning, or the directory is missing.
+        for path in [archive.clone(), files.path().join("missing").join("move.jsonl")] {
+            assert!(matches!(move_to(path, Arc::new(|_| ())).await, Err(Error::Configuration(_))));
+        }
+        assert_eq!(names(files.path()), ["move.jsonl"]);
+        world.client("written after the failures").await;
+
+        // What a killed attempt has left is not written through.
+        std::fs::remove_file(&archive).unwrap();
+        let elsewhere = files.path().join("elsewhere");
+        std::fs::write(&elsewhere, "elsewhere").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, files.path().join("move.jsonl.partial")).unwrap();
+        move_to(archive.clone(), Arc::new(|_| ())).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "elsewhere");
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(names(files.path()), ["elsewhere", "move.jsonl"]);
+
+        // A second move finds it closed and leaves the archive of the first.
+        let again = move_to(files.path().join("again.jsonl"), Arc::new(|_| ())).await;
+        assert!(matches!(again, Err(Error::DatabaseUnavailable(_))));
+        assert_eq!(names(files.path()), ["elsewhere", "move.jsonl"]);
+    }
+
+    async fn a_client_whose_deletion_was_begun_is_restored_as_such_and_deleted_there(db: TestDatabase) {
+        let (world, client, _) = furnished(&db).await;
+        let (id, at) = (client.model.id, world.clock.now());
+        let store = bosa_auth_store::Store::new(db.db().clone());
+        store
+            .write(move |tx| -> bosa_auth_store::BoxFuture<'_, Result<(), bosa_auth_store::StoreError>> {
+                Box::pin(async move {
+                    bosa_auth_store::clients::begin_deletion(tx, id, at).await?;
+                    bosa_auth_store::ClientTx::new(tx, id).wipe_data_keys(&[0; 73]).await.map(drop)
+                })
+            })
+            .await
+            .unwrap();
+        let verified = world.auth.operator().vault_verify(|_| ()).await.unwrap();
+        assert_eq!(verified.unreadable, Vec::<String>::new());
+        let files = tempfile::tempdir().unwrap();
+        let archive = files.path().join("backup.jsonl");
+        world.auth.operator().backup(&archive, BackupMode::Copy, Arc::new(|_| ())).await.unwrap();
+        for target in targets(files.path()).await {
+            restore_into(&target.address, &archive).await.unwrap();
+            let auth = target.open().await;
+            assert!(auth.authenticate_client(&client.key).await.is_err());
+            auth.run_maintenance().await.unwrap();
+            assert_eq!(auth.operator().vault_status().await.unwrap().clients, 0);
+        }
+    }
+
     async fn a_damaged_archive_restores_nothing(db: TestDatabase) {
         let (world, _, _) = furnished(&db).await;
         let files = tempfile::tempdir().unwrap();
@@ -80,6 +148,49 @@ on_every_database! {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_whose_commits_are_lost_leaves_the_source_open_and_no_archive() {
+    let db = TestDatabase::postgres().await;
+    let (world, client, token) = furnished(&db).await;
+    db.db()
+        .write(
+            |tx| -> bosa_auth_store::BoxFuture<'_, Result<(), bosa_auth_store::StoreError>> {
+                Box::pin(async move { tx.batch(END_EVERY_COMMIT).await })
+            },
+        )
+        .await
+        .unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let moved = world
+        .auth
+        .operator()
+        .backup(
+            &files.path().join("move.jsonl"),
+            BackupMode::Move,
+            Arc::new(|_| ()),
+        )
+        .await;
+    assert!(matches!(moved, Err(Error::DatabaseUnavailable(_))));
+    assert_eq!(names(files.path()), Vec::<String>::new());
+    world.verify(&client, &token).await.unwrap();
+}
+
+/// Whoever writes the change feed loses its connection while committing.
+const END_EVERY_COMMIT: &str = "\
+    create function lose_connection() returns trigger language plpgsql as \
+    $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$; \
+    create constraint trigger lose_connection after insert on bosa_changes \
+    deferrable initially deferred for each row execute function lose_connection()";
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 async fn furnished(db: &TestDatabase) -> (World, Client, String) {
