@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::changes::{self, ChangeKind};
 use crate::columns::{Columns, Opaque, statements};
-use crate::db::Tx;
+use crate::db::{Entry, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
@@ -149,10 +149,22 @@ pub async fn set_active_root_key(tx: &mut Tx, root_key_id: &str) -> Result<(), S
     Ok(())
 }
 
-pub(crate) async fn state(mut source: impl Source) -> Result<Option<InstanceState>, StoreError> {
-    let row = source.row(STATE, params![]).await?;
-    row.map(|row| Columns::of(&row).text("instance state"))
-        .transpose()
+/// Behind the lock, looks whether the instance is open; a database with only its schema is.
+pub(crate) fn entry(lock: &'static str, key: i64) -> Entry {
+    Entry {
+        lock,
+        key,
+        look: STATE,
+        check: |rows| {
+            let Some(row) = rows.first() else {
+                return Ok(());
+            };
+            match Columns::of(row).text("instance state")? {
+                InstanceState::Open => Ok(()),
+                InstanceState::Moved => Err(StoreError::Moved),
+            }
+        },
+    }
 }
 
 statements! {

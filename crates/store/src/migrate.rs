@@ -91,7 +91,7 @@ pub async fn up_with(
     if status.pending.is_empty() {
         return Ok(status);
     }
-    db.write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+    db.write_alone(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(apply_pending(tx, migrations, now))
     })
     .await?;

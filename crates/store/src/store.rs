@@ -8,7 +8,7 @@ use bosa_auth_core::ClientId;
 use crate::client_tx::ClientReader;
 use crate::db::{BoxFuture, Db, Dialect, Param, Row, Tx};
 use crate::error::StoreError;
-use crate::instance::InstanceState;
+use crate::instance;
 
 /// A database of this system: reads on the pool, writes in transactions.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        self.locked(LOCK_SHARED, f).await
+        self.db.write(inside(LOCK_SHARED, f)).await
     }
 
     /// Runs `f` in a transaction while no other transaction of [`write`](Self::write) is open.
@@ -59,7 +59,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        self.locked(LOCK_EXCLUSIVE, f).await
+        self.db.write_alone(inside(LOCK_EXCLUSIVE, f)).await
     }
 
     /// Runs `f`, which only reads, on one state of the whole database. A moved one can be read too.
@@ -74,7 +74,7 @@ impl Store {
     {
         let f = Arc::new(f);
         self.db
-            .write(move |tx| {
+            .write_alone(move |tx| {
                 let f = Arc::clone(&f);
                 Box::pin(async move {
                     match tx.dialect() {
@@ -87,23 +87,25 @@ impl Store {
             })
             .await
     }
+}
 
-    async fn locked<T, E, F>(&self, lock: &'static str, f: F) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-    {
-        let f = Arc::new(f);
-        self.db
-            .write(move |tx| {
-                let f = Arc::clone(&f);
-                Box::pin(async move {
-                    enter(tx, lock).await?;
-                    f(tx).await
-                })
-            })
-            .await
+/// `f` behind the lock that a move excludes and the look whether the database is still open.
+fn inside<T, E, F>(
+    lock: &'static str,
+    f: F,
+) -> impl for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+{
+    let f = Arc::new(f);
+    move |tx| {
+        let f = Arc::clone(&f);
+        Box::pin(async move {
+            tx.enter(instance::entry(lock, WRITER_LOCK)).await?;
+            f(tx).await
+        })
     }
 }
 
@@ -150,23 +152,6 @@ impl Source for &mut Tx {
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
         self.query(sql, params).await
-    }
-}
-
-/// Takes the lock that a move excludes, then looks whether the database is still open.
-///
-/// Two statements on purpose: one statement would look at the state as it was before it waited.
-async fn enter(tx: &mut Tx, lock: &'static str) -> Result<(), StoreError> {
-    match tx.dialect() {
-        // `begin immediate` has already excluded every other writer.
-        Dialect::Sqlite => {}
-        Dialect::Postgres => {
-            tx.query(lock, crate::params![WRITER_LOCK]).await?;
-        }
-    }
-    match crate::instance::state(tx).await? {
-        None | Some(InstanceState::Open) => Ok(()),
-        Some(InstanceState::Moved) => Err(StoreError::Moved),
     }
 }
 

@@ -13,6 +13,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub use futures_util::future::BoxFuture;
 
+pub(crate) use self::postgres::Entry;
 pub use self::{
     param::Param,
     row::{Column, Row},

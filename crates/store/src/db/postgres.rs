@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join3, join4};
 use tokio::time::timeout;
 use tokio_postgres::{Error, error::SqlState, types::ToSql, types::Type};
 
@@ -112,7 +112,10 @@ impl Postgres {
     pub(super) async fn begin(&self) -> Result<PostgresTx, StoreError> {
         Ok(PostgresTx {
             connection: Some(self.connection().await?),
-            begin: Some(self.begin_write.clone()),
+            opening: Some(Opening {
+                begin: self.begin_write.clone(),
+                entry: None,
+            }),
             patience: Some(self.patience),
             lost: false,
         })
@@ -138,8 +141,8 @@ impl Postgres {
 /// A transaction on a pooled connection; dropped while open, it closes the connection.
 pub(super) struct PostgresTx {
     connection: Option<Object>,
-    /// The statements that open the transaction, until they go out with the first of ours.
-    begin: Option<String>,
+    /// What opens the transaction, until it goes out with the first of our statements.
+    opening: Option<Opening>,
     patience: Option<Duration>,
     lost: bool,
 }
@@ -153,7 +156,7 @@ impl PostgresTx {
         let connection = self.connection.as_ref().ok_or_else(gone)?;
         let params = typed(params);
         let statement = connection.query_typed(sql, &params);
-        let result = exchange(connection, self.begin.take(), self.patience, statement).await;
+        let result = exchange(connection, self.opening.take(), self.patience, statement).await;
         self.settle(result).map(wrap)
     }
 
@@ -166,15 +169,22 @@ impl PostgresTx {
         let params = params.iter().map(Param::postgres);
         let params: Vec<_> = params.collect();
         let statement = connection.execute_typed(sql, &params);
-        let result = exchange(connection, self.begin.take(), self.patience, statement).await;
+        let result = exchange(connection, self.opening.take(), self.patience, statement).await;
         self.settle(result)
     }
 
     pub(super) async fn batch(&mut self, sql: &'static str) -> Result<(), StoreError> {
         let connection = self.connection.as_ref().ok_or_else(gone)?;
         let statement = connection.batch_execute(sql);
-        let result = exchange(connection, self.begin.take(), self.patience, statement).await;
+        let result = exchange(connection, self.opening.take(), self.patience, statement).await;
         self.settle(result)
+    }
+
+    /// Adds an entry to what opens the transaction; too late, it would be ignored.
+    pub(super) fn enter(&mut self, entry: Entry) {
+        if let Some(opening) = &mut self.opening {
+            opening.entry = Some(entry);
+        }
     }
 
     pub(super) async fn without_timeouts(&mut self, sql: &'static str) -> Result<(), StoreError> {
@@ -188,9 +198,14 @@ impl PostgresTx {
 
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         let connection = self.connection.as_ref().ok_or_else(gone)?;
-        if self.begin.is_none() {
+        // A transaction without statements is opened only for its entry.
+        let opening = self.opening.take();
+        if opening
+            .as_ref()
+            .is_none_or(|opening| opening.entry.is_some())
+        {
             let commit = connection.batch_execute("commit");
-            if let Err(failure) = exchange(connection, None, self.patience, commit).await {
+            if let Err(failure) = exchange(connection, opening, self.patience, commit).await {
                 // Dropping `self` closes the connection.
                 return Err(match failure.lost {
                     true => StoreError::OutcomeUnknown,
@@ -207,7 +222,7 @@ impl PostgresTx {
         let Some(connection) = &self.connection else {
             return;
         };
-        if self.begin.is_none() {
+        if self.opening.is_none() {
             if self.lost {
                 return;
             }
@@ -238,23 +253,73 @@ impl Drop for PostgresTx {
     }
 }
 
-/// Sends the statement, behind `begin` if that is still due, and waits for the answers.
+/// What a transaction does first.
+struct Opening {
+    begin: String,
+    entry: Option<Entry>,
+}
+
+/// A lock that a transaction takes, and what it looks at once it has it.
+///
+/// Two statements on purpose: one statement would look at the state as it was before it waited.
+pub(crate) struct Entry {
+    /// PostgreSQL only; `$1` is `key`.
+    pub(crate) lock: &'static str,
+    pub(crate) key: i64,
+    pub(crate) look: &'static str,
+    /// Decides by the rows of `look` whether the transaction may go on.
+    pub(crate) check: fn(Vec<Row>) -> Result<(), StoreError>,
+}
+
+impl Opening {
+    /// Sends everything together; the server works on it in this order, and the first failure makes
+    /// the rest fail.
+    async fn before<T>(
+        &self,
+        connection: &Object,
+        statement: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        let begin = connection.batch_execute(&self.begin);
+        let Some(entry) = &self.entry else {
+            let (begin, result) = join(begin, statement).await;
+            begin?;
+            return Ok(result?);
+        };
+        let key = [Param::from(entry.key)];
+        let key = typed(&key);
+        let lock = connection.query_typed(entry.lock, &key);
+        let look = connection.query_typed(entry.look, &[]);
+        let (begin, lock, look, result) = join4(begin, lock, look, statement).await;
+        begin?;
+        lock?;
+        (entry.check)(wrap(look?)).map_err(|error| Failure {
+            error,
+            lost: false,
+            timed_out: false,
+        })?;
+        Ok(result?)
+    }
+}
+
+/// Sends the statement, behind what opens the transaction if that is still due, and waits for the
+/// answers.
 async fn exchange<T>(
     connection: &Object,
-    begin: Option<String>,
+    opening: Option<Opening>,
     patience: Option<Duration>,
     statement: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Failure> {
-    let answers = async {
-        match &begin {
-            None => statement.await,
-            Some(begin) => {
-                let (begin, statement) = join(connection.batch_execute(begin), statement).await;
-                begin.and(statement)
-            }
+    match opening {
+        None => Ok(answer(patience, statement).await??),
+        Some(opening) => {
+            // Each of its statements may take as long as the server allows one.
+            let patience = patience.map(|patience| match &opening.entry {
+                None => patience,
+                Some(_) => patience * 3,
+            });
+            answer(patience, opening.before(connection, statement)).await?
         }
-    };
-    Ok(answer(patience, answers).await??)
+    }
 }
 
 /// Waits for an answer for as long as the server could take, and a little longer.

@@ -2,6 +2,9 @@
 
 mod connection;
 mod file;
+mod job;
+mod tx;
+mod writer;
 
 use std::{
     path::{Path, PathBuf},
@@ -10,20 +13,20 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
-use self::connection::Connection;
-use super::{DbOptions, Param, Row};
+pub(super) use self::tx::SqliteTx;
+use self::{connection::Connection, job::Write, writer::Writer};
+use super::{BoxFuture, DbOptions, Param, Row, Tx, tx::Attempt};
 use crate::error::StoreError;
 
 /// The most connections that read at a time.
 const READERS: usize = 4;
 
 pub(super) struct Sqlite {
-    /// Holds `None` once the database is closed.
-    writer: Arc<AsyncMutex<Option<Connection>>>,
+    writer: Arc<Writer>,
     /// `None` in memory, where one connection does both.
     readers: Option<Readers>,
     lock_timeout: Duration,
@@ -59,8 +62,9 @@ impl Sqlite {
     }
 
     fn new(writer: Connection, readers: Option<Readers>, options: &DbOptions) -> Self {
+        let writer = Writer::new(writer, options.lock_timeout, readers.is_none());
         Self {
-            writer: Arc::new(AsyncMutex::new(Some(writer))),
+            writer: Arc::new(writer),
             readers,
             lock_timeout: options.lock_timeout,
         }
@@ -80,28 +84,23 @@ impl Sqlite {
                 .await
             }
             None => {
-                let mut writer = timeout(self.lock_timeout, self.writer.lock())
-                    .await
-                    .map_err(|_| StoreError::Busy)?;
+                let mut writer = self.writer.connection().await?;
                 let connection = writer.as_mut().ok_or_else(closed)?;
                 connection.query_reading(sql, params)
             }
         }
     }
 
-    pub(super) async fn begin(&self) -> Result<SqliteTx, StoreError> {
-        let lock = Arc::clone(&self.writer).lock_owned();
-        let mut connection = timeout(self.lock_timeout, lock)
-            .await
-            .map_err(|_| StoreError::Busy)?;
-        when_free(self.lock_timeout, || {
-            connection.as_mut().ok_or_else(closed)?.begin()
-        })
-        .await?;
-        Ok(SqliteTx {
-            connection,
-            open: true,
-        })
+    /// Runs `f` in a transaction that it shares with those who wait beside it, unless it is to be
+    /// alone.
+    pub(super) async fn attempt<T, E, F>(&self, f: Arc<F>, alone: bool) -> Attempt<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        let (write, answer) = Write::new(f);
+        self.writer.run(Box::new(write), answer, alone).await
     }
 
     pub(super) async fn close(&self) {
@@ -111,7 +110,7 @@ impl Sqlite {
         }
         // Last, because closing the last connection folds the log into the file, which a reading
         // one cannot do.
-        self.writer.lock().await.take();
+        self.writer.close().await;
     }
 }
 
@@ -135,71 +134,6 @@ impl Readers {
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A transaction on the writing connection; dropped while open, it rolls back.
-pub(super) struct SqliteTx {
-    connection: OwnedMutexGuard<Option<Connection>>,
-    open: bool,
-}
-
-impl SqliteTx {
-    pub(super) fn query(
-        &mut self,
-        sql: &'static str,
-        params: &[Param],
-    ) -> Result<Vec<Row>, StoreError> {
-        self.connection()?.query(sql, params)
-    }
-
-    pub(super) fn execute(
-        &mut self,
-        sql: &'static str,
-        params: &[Param],
-    ) -> Result<u64, StoreError> {
-        self.connection()?.execute(sql, params)
-    }
-
-    pub(super) fn batch(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        self.connection()?.batch(sql)
-    }
-
-    pub(super) fn without_timeouts(&mut self) {
-        if let Some(connection) = self.connection.as_mut() {
-            connection.without_timeout();
-        }
-    }
-
-    /// Commits on a thread for blocking work, because it waits for the disk.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        tokio::task::spawn_blocking(move || self.commit_here())
-            .await
-            .unwrap_or(Err(StoreError::OutcomeUnknown))
-    }
-
-    fn commit_here(&mut self) -> Result<(), StoreError> {
-        self.connection()?.commit()?;
-        self.open = false;
-        Ok(())
-    }
-
-    pub(super) fn rollback(self) {
-        drop(self);
-    }
-
-    fn connection(&mut self) -> Result<&mut Connection, StoreError> {
-        self.connection.as_mut().ok_or_else(closed)
-    }
-}
-
-impl Drop for SqliteTx {
-    fn drop(&mut self) {
-        if self.open
-            && let Some(connection) = self.connection.as_mut()
-        {
-            connection.rollback();
-        }
     }
 }
 

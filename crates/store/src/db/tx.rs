@@ -1,6 +1,10 @@
 //! A transaction on either database.
 
-use super::{Dialect, Param, Row, postgres::PostgresTx, sqlite::SqliteTx};
+use super::{
+    Dialect, Param, Row,
+    postgres::{Entry, PostgresTx},
+    sqlite::SqliteTx,
+};
 use crate::error::StoreError;
 
 /// A transaction that [`super::Db::write`] opened and will commit or roll back.
@@ -37,6 +41,20 @@ impl Trouble {
             StoreError::OutcomeUnknown => Self::Unknown,
             _ => Self::Failed,
         }
+    }
+}
+
+/// How one attempt at a write ended.
+pub(super) enum Attempt<T, E> {
+    /// With the closure's answer, or an error of its own transaction.
+    Ended(Result<T, (Trouble, E)>),
+    /// With the failure of a transaction that it shared: run it again, alone.
+    Again(StoreError),
+}
+
+impl<T, E: From<StoreError>> Attempt<T, E> {
+    pub(super) fn failed(error: StoreError) -> Self {
+        Self::Ended(Err((Trouble::of(&error), error.into())))
     }
 }
 
@@ -149,17 +167,56 @@ impl Tx {
         }
     }
 
+    /// Has the transaction take a lock and look whether it may go on, with its first statement.
+    ///
+    /// PostgreSQL answers all three in one round trip. On SQLite there is nothing to wait for, so
+    /// that the statements are ordinary ones.
+    ///
+    /// # Errors
+    /// As [`Tx::query`], or what the check returns; on PostgreSQL from the first statement or the
+    /// commit.
+    pub(crate) async fn enter(&mut self, entry: Entry) -> Result<(), StoreError> {
+        let result = match &mut self.arm {
+            TxArm::Sqlite(tx) => tx.query(entry.look, &[]).and_then(entry.check),
+            TxArm::Postgres(tx) => {
+                tx.enter(entry);
+                Ok(())
+            }
+        };
+        self.watch(result)
+    }
+
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.trouble
     }
 
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
-        // PostgreSQL would answer "rollback" to this commit, and SQLite would keep half of it.
-        if self.trouble.is_some() {
-            self.rollback().await;
-            return Err(StoreError::Internal(
+    /// Starts anew after the statements that failed have been undone.
+    pub(super) fn forget_trouble(&mut self) {
+        self.trouble = None;
+    }
+
+    pub(super) fn sqlite(&mut self) -> Result<&mut SqliteTx, StoreError> {
+        match &mut self.arm {
+            TxArm::Sqlite(tx) => Ok(tx),
+            TxArm::Postgres(_) => Err(StoreError::Internal("not on SQLite".to_owned())),
+        }
+    }
+
+    /// Refuses to keep what was written around a failed statement: PostgreSQL would answer
+    /// "rollback" to the commit, and SQLite would keep half of it.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.trouble {
+            None => Ok(()),
+            Some(_) => Err(StoreError::Internal(
                 "a write went on after one of its statements had failed".to_owned(),
-            ));
+            )),
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        if let Err(error) = self.check() {
+            self.rollback().await;
+            return Err(error);
         }
         match self.arm {
             TxArm::Sqlite(tx) => tx.commit().await,

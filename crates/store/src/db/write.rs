@@ -1,6 +1,6 @@
 //! Writes: a closure in a transaction, repeated when the database asks for it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
@@ -8,7 +8,8 @@ use tracing::Instrument;
 
 use super::{
     Arm, Db, Tx,
-    tx::{Trouble, TxArm},
+    postgres::Postgres,
+    tx::{Attempt, Trouble, TxArm},
 };
 use crate::error::StoreError;
 
@@ -25,6 +26,10 @@ impl Db {
     /// the connection: `f` may run more than once and must bring its ids, secrets and times along
     /// and write in a form that changes nothing when it is already applied.
     ///
+    /// On SQLite, writes that wait together are committed together, each in a savepoint of its own.
+    /// None is answered before that commit, not even one that failed; so `f` should await nothing
+    /// but its own statements, since others may wait for it.
+    ///
     /// # Errors
     /// What `f` returned, or a [`StoreError`] of the transaction itself;
     /// [`StoreError::OutcomeUnknown`] when the connection was lost at commit and repeating did not
@@ -35,8 +40,30 @@ impl Db {
         E: From<StoreError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
+        self.spawn(f, false).await
+    }
+
+    /// As [`Db::write`], in a transaction that nobody shares.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub(crate) async fn write_alone<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
+        self.spawn(f, true).await
+    }
+
+    async fn spawn<T, E, F>(&self, f: F, alone: bool) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    {
         let db = self.clone();
-        let task = async move { db.write_here(f).await }.in_current_span();
+        let task = async move { db.write_here(Arc::new(f), alone).await }.in_current_span();
         match tokio::spawn(task).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => {
@@ -47,16 +74,26 @@ impl Db {
         }
     }
 
-    async fn write_here<T, E, F>(&self, f: F) -> Result<T, E>
+    async fn write_here<T, E, F>(&self, f: Arc<F>, mut alone: bool) -> Result<T, E>
     where
-        E: From<StoreError>,
-        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
         let mut repeats = Repeats::new(self.inner.options.lock_timeout * 2);
         loop {
-            let (trouble, error) = match self.attempt(&f).await {
-                Ok(value) => return Ok(value),
-                Err(failure) => failure,
+            let attempt = match &self.inner.arm {
+                Arm::Sqlite(sqlite) => sqlite.attempt(Arc::clone(&f), alone).await,
+                Arm::Postgres(postgres) => Attempt::Ended(attempt(postgres, &*f).await),
+            };
+            let (trouble, error) = match attempt {
+                Attempt::Ended(Ok(value)) => return Ok(value),
+                Attempt::Ended(Err(failure)) => failure,
+                Attempt::Again(error) => {
+                    repeats.unknown |= error == StoreError::OutcomeUnknown;
+                    alone = true;
+                    continue;
+                }
             };
             if !repeats.allow(trouble).await {
                 return Err(match repeats.unknown && trouble != Trouble::Failed {
@@ -66,29 +103,23 @@ impl Db {
             }
         }
     }
+}
 
-    async fn attempt<T, E, F>(&self, f: &F) -> Result<T, (Trouble, E)>
-    where
-        E: From<StoreError>,
-        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-    {
-        let failure = |error: StoreError| (Trouble::of(&error), E::from(error));
-        let mut tx = self.begin().await.map_err(failure)?;
-        match f(&mut tx).await {
-            Ok(value) => tx.commit().await.map_err(failure).map(|()| value),
-            Err(error) => {
-                let trouble = tx.trouble().unwrap_or(Trouble::Failed);
-                tx.rollback().await;
-                Err((trouble, error))
-            }
+async fn attempt<T, E, F>(postgres: &Postgres, f: &F) -> Result<T, (Trouble, E)>
+where
+    E: From<StoreError>,
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+{
+    let failure = |error: StoreError| (Trouble::of(&error), E::from(error));
+    let tx = postgres.begin().await.map_err(failure)?;
+    let mut tx = Tx::new(TxArm::Postgres(Box::new(tx)));
+    match f(&mut tx).await {
+        Ok(value) => tx.commit().await.map_err(failure).map(|()| value),
+        Err(error) => {
+            let trouble = tx.trouble().unwrap_or(Trouble::Failed);
+            tx.rollback().await;
+            Err((trouble, error))
         }
-    }
-
-    async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::new(match &self.inner.arm {
-            Arm::Sqlite(sqlite) => TxArm::Sqlite(sqlite.begin().await?),
-            Arm::Postgres(postgres) => TxArm::Postgres(Box::new(postgres.begin().await?)),
-        }))
     }
 }
 

@@ -151,12 +151,31 @@ impl Connection {
             self.rollback();
         }
         self.statement_timeout = Some(self.default_timeout);
-        self.batch("begin immediate")
+        self.control("begin immediate")
     }
 
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        self.deadline.set(None);
-        self.raw.execute_batch("commit").map_err(map_error)
+        self.control("commit")
+    }
+
+    /// Whether a transaction is open: some errors end it by themselves.
+    pub(super) fn in_transaction(&self) -> bool {
+        !self.raw.is_autocommit()
+    }
+
+    /// Opens a savepoint with the usual limit of statements.
+    pub(super) fn savepoint(&mut self) -> Result<(), StoreError> {
+        self.statement_timeout = Some(self.default_timeout);
+        self.control("savepoint member")
+    }
+
+    pub(super) fn release(&mut self) -> Result<(), StoreError> {
+        self.control("release member")
+    }
+
+    pub(super) fn undo(&mut self) -> Result<(), StoreError> {
+        self.control("rollback to member")?;
+        self.control("release member")
     }
 
     pub(super) fn rollback(&mut self) {
@@ -169,9 +188,16 @@ impl Connection {
         }
     }
 
-    /// Lifts the limit of statements until the next `begin`.
+    /// Lifts the limit of statements until the next `begin` or savepoint.
     pub(super) fn without_timeout(&mut self) {
         self.statement_timeout = None;
+    }
+
+    /// Runs a statement that opens or ends something, which nothing may interrupt.
+    fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.deadline.set(None);
+        let mut statement = self.raw.prepare_cached(sql).map_err(map_error)?;
+        statement.raw_execute().map(drop).map_err(map_error)
     }
 
     fn with<T>(
