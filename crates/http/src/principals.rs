@@ -1,7 +1,7 @@
 //! Who is calling, from the request's headers.
 
 use axum::extract::FromRequestParts;
-use bosa_auth::{CurrentUser, Error, Operator, Tenant};
+use bosa_auth::{CurrentUser, Error, ErrorKind, Operator, Tenant};
 use http::request::Parts;
 use http::{HeaderMap, header};
 
@@ -10,6 +10,9 @@ use crate::router::AppState;
 
 const API_KEY: &str = "x-api-key";
 const BEARER: &str = "bearer";
+const NEEDS_MASTER_KEY: &str = "this route needs a master key in x-api-key";
+const NEEDS_CLIENT_KEY: &str = "this route needs a client key in x-api-key";
+const NEEDS_TOKEN: &str = "this route needs a user's token in Authorization: Bearer";
 
 /// A caller with a master key in `x-api-key`.
 #[derive(Debug)]
@@ -35,8 +38,13 @@ impl FromRequestParts<AppState> for MasterKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let key = api_key(&parts.headers)?.ok_or(Error::InvalidClient)?;
-        Ok(Self(state.auth.verify_master_key(key)?))
+        let refusal = || Problem::unauthenticated(ErrorKind::InvalidClient, NEEDS_MASTER_KEY);
+        let key = api_key(&parts.headers)?.ok_or_else(refusal)?;
+        match state.auth.verify_master_key(key) {
+            Ok(operator) => Ok(Self(operator)),
+            Err(Error::InvalidClient) => Err(refusal()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -44,7 +52,8 @@ impl FromRequestParts<AppState> for ClientKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let key = api_key(&parts.headers)?.ok_or(Error::InvalidClient)?;
+        let refusal = || Problem::unauthenticated(ErrorKind::InvalidClient, NEEDS_CLIENT_KEY);
+        let key = api_key(&parts.headers)?.ok_or_else(refusal)?;
         Ok(Self(state.auth.authenticate_client(key).await?))
     }
 }
@@ -64,7 +73,8 @@ impl FromRequestParts<AppState> for UserToken {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?.ok_or(Error::Unauthorized)?;
+        let refusal = || Problem::unauthenticated(ErrorKind::Unauthorized, NEEDS_TOKEN);
+        let token = bearer(&parts.headers)?.ok_or_else(refusal)?;
         let key = api_key(&parts.headers)?;
         Ok(Self(state.auth.current_user(key, token).await?))
     }

@@ -98,6 +98,11 @@ impl Problem {
         Self::of_kind(ErrorKind::NotFound, format!("{what} not found"))
     }
 
+    /// A credential that is missing; the message says which.
+    pub(crate) fn unauthenticated(kind: ErrorKind, message: &'static str) -> Self {
+        Self::of_kind(kind, message)
+    }
+
     pub(crate) fn method_not_allowed() -> Self {
         let status = StatusCode::METHOD_NOT_ALLOWED;
         Self::of_transport(

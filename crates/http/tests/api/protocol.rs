@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bosa_auth_http::{HttpConfig, routes};
+use bosa_auth_http::{Caller, HttpConfig, routes};
 use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
@@ -34,12 +34,12 @@ on_every_database! {
         assert_eq!(refused.header("content-type"), "application/problem+json");
         assert_eq!(refused.body, json!({
             "error": {
-                "message": "the client is unknown or its key is not valid",
+                "message": "this route needs a client key in x-api-key",
                 "code": "invalid_client",
                 "type": "InvalidClient",
                 "request_id": "r-1",
             },
-            "message": "the client is unknown or its key is not valid",
+            "message": "this route needs a client key in x-api-key",
             "type": "about:blank",
             "title": "Unauthorized",
             "status": 401,
@@ -50,6 +50,27 @@ on_every_database! {
         let refused = app.get("/users/me").send().await;
         assert_eq!(refused.refusal(401), "unauthorized");
         assert_eq!(refused.header("www-authenticate"), r#"Bearer realm="bosa-auth""#);
+    }
+
+    async fn a_refusal_says_which_credential_is_missing(db: TestDatabase) {
+        let app = TestApp::new(&db).await;
+        let scene = Scene::new(&app, "missing").await;
+        for route in routes() {
+            let needed = match route.caller {
+                Caller::MasterKey => "a master key in x-api-key",
+                Caller::Client => "a client key in x-api-key",
+                Caller::User => "a user's token in Authorization: Bearer",
+                Caller::Anyone | Caller::MaybeClient | Caller::MaybeUser => continue,
+            };
+            let refused = scene.bare(&app, route).send().await;
+            refused.refusal(401);
+            assert_eq!(refused.body["message"], format!("this route needs {needed}"), "{}", route.path);
+        }
+        let refused = app.get("/clients").key(&scene.client.key).send().await;
+        assert_eq!(refused.body["message"], "this route needs a master key in x-api-key");
+        // A wrong client key gets one message, whatever is wrong with it.
+        let refused = app.get("/users").key("wrong").send().await;
+        assert_eq!(refused.body["message"], "the client is unknown or its key is not valid");
     }
 
     async fn unknown_routes_and_methods_are_refused_in_our_words(db: TestDatabase) {
