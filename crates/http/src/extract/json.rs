@@ -141,10 +141,11 @@ fn mistyped(path: &Path, message: &str) -> Problem {
     match message.rsplit_once("expected ") {
         Some((_, expected)) => {
             let expected = expected.split(" at line ").next().unwrap_or(expected);
-            let expected = if expected.starts_with("struct ") {
-                "an object"
-            } else {
-                expected
+            let expected = match expected {
+                "i64" => "a whole number",
+                "u32" => "a whole number from 0 to 4294967295",
+                object if object.starts_with("struct ") => "an object",
+                other => other,
             };
             Problem::invalid(field, format_args!("must be {expected}"))
         }

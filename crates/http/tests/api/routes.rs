@@ -384,5 +384,10 @@ on_every_database! {
         let patch = app.call("PATCH", &path).key(MASTER_KEY).json(json!({ "is_active": "a-marked-value" }));
         let refused = patch.send().await;
         assert_eq!(refused.body["message"], "is_active must be a boolean");
+        let keys = format!("/clients/{}/api-keys", client.id);
+        for expires_at in [json!("2030-01-01T00:00:00Z"), json!(1.5), json!(1e30)] {
+            let refused = app.post(&keys, json!({ "expires_at": expires_at })).key(MASTER_KEY).send().await;
+            assert_eq!(refused.body["message"], "expires_at must be a whole number");
+        }
     }
 }
