@@ -32,6 +32,8 @@ impl FromRequestParts<AppState> for Idempotency {
 
 impl Idempotency {
     /// Makes the caller's next creation carry the key, if one was sent.
+    ///
+    /// `route` may have another path of the same meaning; a repeat may come over either.
     pub(crate) fn attach<C: Creator>(
         self,
         caller: C,
@@ -46,7 +48,9 @@ impl Idempotency {
         }
         // What is not visible ASCII is refused by the library under the header's name.
         let key = value.to_str().unwrap_or_default();
-        let request = format!("{}\n{body}", self.path);
+        // Only ids in the path are part of the request.
+        let path = if route.contains('{') { &self.path } else { "" };
+        let request = format!("{path}\n{body}");
         Ok(caller.carrying(IdempotencyKey::new(key, route, &request)?))
     }
 }

@@ -159,6 +159,31 @@ on_every_database! {
         assert!(token.data()["token"].is_string());
     }
 
+    async fn a_repeat_may_come_over_the_former_name_of_the_route(db: TestDatabase) {
+        let app = TestApp::new(&db).await;
+        let client = app.client("renamed").await;
+        let create = |path: &str| {
+            let call = app.post(path, json!({ "identifier": "once" }));
+            call.key(&client.key).header(KEY, "either").send()
+        };
+        let first = create("/clients/register-user").await.data();
+        let again = create("/users").await;
+        assert_eq!(again.body["meta"]["replayed"], true, "{}", again.text);
+        assert_eq!(again.data()["id"], first["id"]);
+    }
+
+    async fn a_key_is_bound_to_the_ids_in_the_path(db: TestDatabase) {
+        let app = TestApp::new(&db).await;
+        let client = app.client("bound").await;
+        let issue = |id: String| {
+            let call = app.call("POST", &format!("/users/{id}/tokens"));
+            call.key(&client.key).header(KEY, "same").send()
+        };
+        issue(app.user(&client, "ana").await.id).await.data();
+        let other = issue(app.user(&client, "ben").await.id).await;
+        assert_eq!(other.refusal(422), "idempotency_mismatch");
+    }
+
     async fn a_failed_request_leaves_its_key_free(db: TestDatabase) {
         let app = TestApp::new(&db).await;
         let client = app.client("free").await;
