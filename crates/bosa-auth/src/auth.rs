@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bosa_auth_core::vault::RootKeyring;
 use bosa_auth_core::{
-    Actor, AuditAction, AuditEvent, ClientId, Clock, Entropy, NodeId, OperationId, Secret,
-    SystemClock, SystemEntropy,
+    Actor, AuditAction, AuditEvent, ClientId, Clock, Entropy, InstanceId, NodeId, OperationId,
+    Secret, SystemClock, SystemEntropy,
 };
 use bosa_auth_store::instance::InstanceRow;
 use bosa_auth_store::{Db, DbOptions, Store, migrate};
@@ -14,12 +14,14 @@ use uuid::Uuid;
 
 use crate::digest_keys::DigestKeys;
 use crate::error::{Error, Result};
+use crate::feed::FeedPoll;
 use crate::hasher::Hasher;
 use crate::instance::{self, KeyPlace};
 use crate::key_files::{KeyDirectory, MASTER_KEY};
 use crate::last_used::LastUsed;
 use crate::login_audit::LoginAudit;
 use crate::maintenance::Maintenance;
+use crate::memory::Memory;
 use crate::principal::Operator;
 use crate::settings::{AuthenticationDbSettings, Configuration, MasterKeys, Settings};
 use crate::signing_keys::SigningKeys;
@@ -27,7 +29,9 @@ use crate::throttle::Throttle;
 
 /// A handle on one instance of the authentication system, cheap to clone.
 ///
-/// Two handles that were opened separately are independent and share nothing.
+/// Two handles that were opened separately are independent; only what they remember of verified
+/// credentials is shared when they are on the same database, so that what one revokes is revoked for
+/// both at once.
 #[derive(Debug, Clone)]
 pub struct Auth {
     pub(crate) inner: Arc<Inner>,
@@ -48,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) last_used: LastUsed,
     pub(crate) logins: LoginAudit,
     pub(crate) maintenance: Maintenance,
+    pub(crate) memory: Memory,
+    pub(crate) feed_poll: FeedPoll,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     master_keys: MasterKeys,
@@ -115,6 +121,34 @@ impl Auth {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
+        let auth = Self::assemble(configuration, mode, clock, entropy, Memory::joined).await?;
+        auth.start_feed();
+        Ok(auth)
+    }
+
+    /// Opens an instance as another process would, for tests: it shares nothing with other handles
+    /// and learns of their acts only by [`poll_changes`](Self::poll_changes).
+    ///
+    /// # Errors
+    /// As [`Auth::open`].
+    #[doc(hidden)]
+    pub async fn open_apart(
+        configuration: &Configuration,
+        mode: OpenMode,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self> {
+        let alone = |settings: &Settings, _, clock: &_| Memory::alone(settings, clock);
+        Self::assemble(configuration, mode, clock, entropy, alone).await
+    }
+
+    async fn assemble(
+        configuration: &Configuration,
+        mode: OpenMode,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        memory: impl FnOnce(&Settings, InstanceId, &Arc<dyn Clock>) -> Memory,
+    ) -> Result<Self> {
         for warning in configuration.warnings() {
             tracing::warn!("{warning}");
         }
@@ -152,7 +186,11 @@ impl Auth {
             entropy.clone(),
         )?;
         let description = describe(&settings, &place, custody.generated_master_key);
+        let memory = memory(&settings, custody.instance.id, &clock);
+        let feed_poll = FeedPoll::open(&settings).await?;
         let inner = Arc::new(Inner {
+            memory,
+            feed_poll,
             node_id: NodeId::generate(clock.now(), entropy.as_ref())?,
             throttle: Throttle::new(clock.clone()),
             last_used: LastUsed::default(),
@@ -255,6 +293,7 @@ impl Auth {
     /// # Errors
     /// `DatabaseUnavailable`: some last-used times or records of logins could not be written; the instance is closed.
     pub async fn close(&self) -> Result<()> {
+        self.inner.feed_poll.stop().await;
         self.inner.maintenance.stop().await;
         let written = self.inner.write_waiting().await;
         self.inner.store.db().close().await;

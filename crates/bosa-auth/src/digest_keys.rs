@@ -70,7 +70,8 @@ impl DigestKeys {
         })
     }
 
-    fn known(&self, id: DigestKeyId) -> Option<Arc<DigestKey>> {
+    /// A key by its id, when it was opened already.
+    pub(crate) fn known(&self, id: DigestKeyId) -> Option<Arc<DigestKey>> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)

@@ -9,7 +9,7 @@ use bosa_auth_store::api_keys;
 use crate::auth::Inner;
 use crate::error::{Error, Result};
 
-const ONCE_IN_SECONDS: i64 = 60;
+pub(crate) const ONCE_IN_SECONDS: i64 = 60;
 /// Keys beyond this number wait for the next minute.
 const MOST_WAITING: usize = 100_000;
 

@@ -60,10 +60,12 @@
 
 mod auth;
 mod backup;
+mod cache;
 mod connectors;
 mod digest_keys;
 mod doctor;
 mod error;
+mod feed;
 mod global;
 mod hasher;
 mod idempotency;
@@ -72,6 +74,7 @@ mod key_files;
 mod last_used;
 mod login_audit;
 mod maintenance;
+mod memory;
 mod model;
 mod operator;
 mod page;

@@ -14,6 +14,9 @@ pub struct Readiness {
     pub migrations: bool,
     /// Whether every root key of the database opens its canary, and the instance was not moved.
     pub keys: bool,
+    /// Whether changes of other processes may have been missed for longer than the staleness bound.
+    /// Such a process reads the database for every decision, so that its answers are right.
+    pub stale: bool,
     /// What is wrong, for the log; without a secret.
     pub problem: Option<String>,
 }
@@ -30,7 +33,10 @@ impl Auth {
     /// Asks the database, its schema version and the canaries of the root keys.
     pub async fn readiness(&self) -> Readiness {
         let inner = &self.inner;
-        let mut readiness = Readiness::default();
+        let mut readiness = Readiness {
+            stale: inner.memory.is_stale(),
+            ..Readiness::default()
+        };
         let status = match migrate::status(inner.store.db()).await {
             Ok(status) => status,
             Err(error) => {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bosa_auth_core::token::{Algorithm, SigningKey};
 use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
 use bosa_auth_core::{AuditAction, Entropy, Timestamp};
-use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::signing_keys::{self, SigningKeyRow};
 use bosa_auth_store::{KeyState, Store};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::auth::Inner;
 use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin};
 use crate::instance::root_key;
+use crate::memory::{Change, Outcome};
 use crate::principal::Operator;
 
 /// The signing keys of one process.
@@ -110,23 +111,8 @@ impl SigningKeys {
         store: &Store,
         root_keys: &RootKeyring,
     ) -> Result<Option<Verifier>> {
-        if let Some(key) = self.verifying.get(kid) {
-            return Ok(Some(Verifier {
-                key: key.clone(),
-                is_generated: false,
-            }));
-        }
-        let opened = self
-            .generated
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(kid)
-            .cloned();
-        if let Some(key) = opened {
-            return Ok(Some(Verifier {
-                key,
-                is_generated: true,
-            }));
+        if let Some(known) = self.known(kid) {
+            return Ok(Some(known));
         }
         let rows = signing_keys::list(store).await?;
         match rows.iter().find(|row| row.kid == kid) {
@@ -139,6 +125,24 @@ impl SigningKeys {
             }
             None => Ok(None),
         }
+    }
+
+    /// The key of this `kid`, when it is configured or was opened already.
+    pub(crate) fn known(&self, kid: &str) -> Option<Verifier> {
+        if let Some(key) = self.verifying.get(kid) {
+            return Some(Verifier {
+                key: key.clone(),
+                is_generated: false,
+            });
+        }
+        let opened = self
+            .generated
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        opened.get(kid).map(|key| Verifier {
+            key: key.clone(),
+            is_generated: true,
+        })
     }
 
     /// The keys that may verify a token without `kid`.
@@ -297,20 +301,22 @@ impl Operator {
             None,
             Some(serde_json::json!({ "kid": kid }).to_string()),
         )?);
-        let mark = inner.new_mark()?;
+        let change = Change {
+            kind: ChangeKind::SigningKey,
+            client_id: None,
+            subject: None,
+        };
         let kid: Arc<str> = Arc::from(kid);
         let retired = kid.clone();
         inner
-            .store
-            .write(move |tx| {
+            .narrow(change, move |tx| {
                 let (kid, event) = (retired.clone(), event.clone());
                 Box::pin(async move {
-                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
-                        signing_keys::retire(tx, &kid).await?;
-                        changes::append(tx, mark, ChangeKind::SigningKey, None, None, event.at)
-                            .await?;
+                    if begin(tx, &event, None, Uuid::nil()).await? != Begun::Fresh {
+                        return Ok(Outcome::Unchanged(()));
                     }
-                    Ok::<_, Error>(())
+                    signing_keys::retire(tx, &kid).await?;
+                    Ok(Outcome::Changed(()))
                 })
             })
             .await?;

@@ -6,7 +6,7 @@ use bosa_auth_core::{ClientId, Timestamp};
 use uuid::Uuid;
 
 use crate::columns::{Columns, statements};
-use crate::db::Tx;
+use crate::db::{Db, Dialect, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
@@ -135,18 +135,55 @@ pub async fn since(
 ) -> Result<Vec<ChangeRow>, StoreError> {
     let rows = source.rows(SINCE, params![from, limit]).await?;
     rows.iter()
-        .map(|row| {
-            let mut columns = Columns::of(row);
-            Ok(ChangeRow {
-                seq: columns.next()?,
-                mark: columns.next()?,
-                kind: columns.next::<String>()?.parse().ok(),
-                client_id: columns.next()?,
-                subject: columns.next()?,
-                at: columns.next()?,
-            })
-        })
+        .map(|row| ChangeRow::read(&mut Columns::of(row)))
         .collect()
+}
+
+/// What a reader of the feed gets in one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPage {
+    /// Whether the database that answered also takes writes; a standby lags behind.
+    pub is_primary: bool,
+    /// Tells one run of a server from another; always the same on SQLite.
+    pub server: i64,
+    /// The newest change.
+    pub head: FeedHead,
+    /// The changes from the asked number on, that one included.
+    pub changes: Vec<ChangeRow>,
+}
+
+/// Reads the newest change's number, and at most `limit` changes from number `from` on, in one
+/// statement and so at one moment. `None` when the database holds no instance.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn poll(db: &Db, from: i64, limit: u32) -> Result<Option<FeedPage>, StoreError> {
+    let statement = match db.dialect() {
+        Dialect::Sqlite => POLL,
+        Dialect::Postgres => POLL_SERVER,
+    };
+    let rows = db.read(statement, params![from, limit]).await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let mut columns = Columns::of(first);
+    let mut page = FeedPage {
+        is_primary: columns.next()?,
+        server: columns.next()?,
+        head: FeedHead {
+            seq: columns.next()?,
+            mark: columns.next()?,
+        },
+        changes: Vec::with_capacity(rows.len()),
+    };
+    for row in &rows {
+        // Without a change that fits, the head comes alone.
+        if row.get::<Option<i64>>(POLL_HEAD_COLUMNS)?.is_some() {
+            let mut columns = Columns::after(row, POLL_HEAD_COLUMNS);
+            page.changes.push(ChangeRow::read(&mut columns)?);
+        }
+    }
+    Ok(Some(page))
 }
 
 /// Forgets all changes before the first one of `before` or later, never the newest; returns how many.
@@ -157,6 +194,28 @@ pub async fn prune(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
     tx.execute(PRUNE, params![before]).await
 }
 
+impl ChangeRow {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: columns.next()?,
+            mark: columns.next()?,
+            kind: columns.next::<String>()?.parse().ok(),
+            client_id: columns.next()?,
+            subject: columns.next()?,
+            at: columns.next()?,
+        })
+    }
+}
+
+/// How many columns of a poll come before those of the change.
+const POLL_HEAD_COLUMNS: usize = 4;
+
+// PostgreSQL only.
+const POLL_SERVER: &str = "select not pg_is_in_recovery(), \
+    (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint, \
+    h.seq, h.mark, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
+    from bosa_feed_head h left join bosa_changes c on c.seq >= $1 order by c.seq limit $2";
+
 statements! {
     ADVANCE = "update bosa_feed_head set seq = seq + 1, mark = $1";
     APPEND = "insert into bosa_changes (seq, mark, kind, client_id, subject, at) \
@@ -164,6 +223,8 @@ statements! {
     HEAD = "select seq, mark from bosa_feed_head";
     SINCE = "select seq, mark, kind, client_id, subject, at from bosa_changes where seq >= $1 \
         order by seq limit $2";
+    POLL = "select 1, 0, h.seq, h.mark, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
+        from bosa_feed_head h left join bosa_changes c on c.seq >= $1 order by c.seq limit $2";
     PRUNE = "delete from bosa_changes where seq < coalesce( \
         (select min(seq) from bosa_changes where at >= $1), (select seq from bosa_feed_head))";
 }

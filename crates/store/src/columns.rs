@@ -67,6 +67,11 @@ impl<'r> Columns<'r> {
         Self { row, next: 0 }
     }
 
+    /// Leaves out so many columns at the left.
+    pub(crate) fn after(row: &'r Row, next: usize) -> Self {
+        Self { row, next }
+    }
+
     pub(crate) fn next<T: Column>(&mut self) -> Result<T, StoreError> {
         let value = self.row.get(self.next);
         self.next += 1;

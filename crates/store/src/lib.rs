@@ -40,7 +40,7 @@ pub mod users;
 
 pub use accounts::{IntegrationChange, IntegrationDeleted, IntegrationInsert};
 pub use api_keys::{ApiKeyRow, ApiKeyWithClient};
-pub use changes::{ChangeKind, ChangeRow, FeedHead};
+pub use changes::{ChangeKind, ChangeRow, FeedHead, FeedPage};
 pub use client_tx::{ClientReader, ClientScope, ClientTx};
 pub use clients::{ClientChange, ClientRow, Updated};
 pub use columns::Opaque;

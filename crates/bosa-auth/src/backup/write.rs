@@ -18,6 +18,7 @@ use super::format::{FORMAT, Header, Line, VERSION, to_json};
 use super::{BackupMode, BackupReport, Progress};
 use crate::error::{Error, Result};
 use crate::key_files::sync_directory;
+use crate::memory::Change;
 use crate::principal::Operator;
 
 const PAGE: u32 = 1000;
@@ -81,13 +82,16 @@ impl Operator {
                     .await
             }
             BackupMode::Move => {
-                inner
-                    .store
-                    .exclusive_write(move |tx| {
-                        let job = running.clone();
-                        Box::pin(async move { job.close_and_write(tx).await })
-                    })
-                    .await
+                let store = inner.store.clone();
+                let close = async move {
+                    store
+                        .exclusive_write(move |tx| {
+                            let job = running.clone();
+                            Box::pin(async move { job.close_and_write(tx).await })
+                        })
+                        .await
+                };
+                inner.forgetting(THE_INSTANCE, close).await
             }
         };
         match written {
@@ -132,6 +136,13 @@ impl Operator {
         }
     }
 }
+
+/// What a move ends: everything.
+const THE_INSTANCE: Change = Change {
+    kind: ChangeKind::Instance,
+    client_id: None,
+    subject: None,
+};
 
 /// One backup. Its transaction may run more than once.
 struct Job {

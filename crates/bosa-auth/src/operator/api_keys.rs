@@ -7,7 +7,7 @@ use bosa_auth_core::{
     issue_client_key,
 };
 use bosa_auth_store::api_keys::ApiKeyRow;
-use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::{ClientTx, PageQuery, audit};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::auth::Inner;
 use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin};
+use crate::memory::{Change, Outcome};
 use crate::model::{ApiKeyModel, Created, NewApiKey, Page, PageRequest};
 use crate::page;
 use crate::principal::Operator;
@@ -128,10 +129,8 @@ impl Operator {
             Some(key_id.as_uuid()),
             None,
         )?);
-        let mark = inner.new_mark()?;
         inner
-            .store
-            .write(move |tx| {
+            .narrow(of_key(client_id, key_id), move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
                     let mut scope = ClientTx::new(&mut *tx, client_id);
@@ -142,21 +141,13 @@ impl Operator {
                     // call that ends nothing leaves no record, so that no repeat takes it for one
                     // that did.
                     if !scope.revoke_api_key(key_id, event.at).await? {
-                        return Ok(audit::is_recorded(&mut *tx, event.id).await?);
+                        let recorded = audit::is_recorded(&mut *tx, event.id).await?;
+                        return Ok(Outcome::Unchanged(recorded));
                     }
                     if begin(tx, &event, None, Uuid::nil()).await? != Begun::Fresh {
-                        return Ok(true);
+                        return Ok(Outcome::Unchanged(true));
                     }
-                    changes::append(
-                        tx,
-                        mark,
-                        ChangeKind::ApiKey,
-                        Some(client_id),
-                        Some(key_id.as_uuid()),
-                        event.at,
-                    )
-                    .await?;
-                    Ok(true)
+                    Ok(Outcome::Changed(true))
                 })
             })
             .await
@@ -185,18 +176,17 @@ impl Operator {
             .idempotency
             .as_ref()
             .map(|key| key.record(&inner, &self.actor));
-        let mark = inner.new_mark()?;
         let new = Arc::new((row, event, record));
         let written = new.clone();
+        let narrowed = ends.map_or(new.0.id, |ends| ends.id());
         let begun = inner
-            .store
-            .write(move |tx| {
+            .narrow(of_key(client_id, narrowed), move |tx| {
                 let new = written.clone();
                 Box::pin(async move {
                     let (row, event, record) = new.as_ref();
                     let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
                     if begun != Begun::Fresh {
-                        return Ok(begun);
+                        return Ok(Outcome::Unchanged(begun));
                     }
                     let mut scope = ClientTx::new(&mut *tx, client_id);
                     if let Some(ends) = ends
@@ -205,19 +195,10 @@ impl Operator {
                         return Err(Error::NotFound { what: "API key" });
                     }
                     scope.insert_api_key(row).await?;
-                    if let Some(ends) = ends {
-                        let subject = Some(ends.id().as_uuid());
-                        changes::append(
-                            tx,
-                            mark,
-                            ChangeKind::ApiKey,
-                            Some(client_id),
-                            subject,
-                            event.at,
-                        )
-                        .await?;
-                    }
-                    Ok(begun)
+                    Ok(match ends {
+                        Some(_) => Outcome::Changed(begun),
+                        None => Outcome::Unchanged(begun),
+                    })
                 })
             })
             .await
@@ -318,6 +299,14 @@ pub(super) fn new_api_key(
 
 fn has_time_left(row: &ApiKeyRow, now: Timestamp) -> bool {
     row.expires_at.is_none_or(|end| now < end)
+}
+
+fn of_key(client_id: ClientId, id: ApiKeyId) -> Change {
+    Change {
+        kind: ChangeKind::ApiKey,
+        client_id: Some(client_id),
+        subject: Some(id.as_uuid()),
+    }
 }
 
 fn model(client_id: ClientId, row: &ApiKeyRow) -> ApiKeyModel {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bosa_auth_core::vault::{DataKey, KeyPurpose, seal_key};
 use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, ScopeSet, Secret};
-use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
 use bosa_auth_store::data_keys::DataKeyRow;
 use bosa_auth_store::{ClientTx, PageQuery, StoreError};
@@ -15,6 +15,7 @@ use crate::auth::Inner;
 use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin};
 use crate::instance::root_key;
+use crate::memory::{Change, Outcome};
 use crate::model::{ClientModel, ClientUpdate, Created, Page, PageRequest};
 use crate::page;
 use crate::principal::Operator;
@@ -152,19 +153,16 @@ impl Operator {
             Some(client_id.as_uuid()),
             Some(describe(&update, name.as_ref())),
         )?);
-        let mark = inner.new_mark()?;
-        let narrows = update.is_active == Some(false) || update.sign_out;
         let change = Arc::new((name, update));
         inner
-            .store
-            .write(move |tx| {
+            .narrow(of_client(client_id), move |tx| {
                 let (change, event) = (change.clone(), event.clone());
                 Box::pin(async move {
                     let (name, update) = change.as_ref();
                     let applied = begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied;
                     let row = present(clients::find(&mut *tx, client_id).await?)?;
                     if applied {
-                        return Ok(model(&row));
+                        return Ok(Outcome::Unchanged(model(&row)));
                     }
                     let next = ClientChange {
                         version: row.version,
@@ -187,19 +185,9 @@ impl Operator {
                         Updated::Stale => return Err(tx.run_again().into()),
                         Updated::Taken => return Err(Error::ClientAlreadyExists),
                     }
-                    if narrows {
-                        changes::append(
-                            tx,
-                            mark,
-                            ChangeKind::Client,
-                            Some(client_id),
-                            Some(client_id.as_uuid()),
-                            event.at,
-                        )
-                        .await?;
-                    }
                     let row = present(clients::find(&mut *tx, client_id).await?)?;
-                    Ok(model(&row))
+                    // A new name narrows nothing, but others remember the old one.
+                    Ok(Outcome::Changed(model(&row)))
                 })
             })
             .await
@@ -221,14 +209,12 @@ impl Operator {
             Some(client_id.as_uuid()),
             None,
         )?);
-        let mark = inner.new_mark()?;
         inner
-            .store
-            .write(move |tx| {
+            .narrow(of_client(client_id), move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
                     if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
-                        return Ok(());
+                        return Ok(Outcome::Unchanged(()));
                     }
                     if !clients::begin_deletion(tx, client_id, event.at).await? {
                         return Err(Error::NotFound { what: "client" });
@@ -236,16 +222,7 @@ impl Operator {
                     ClientTx::new(&mut *tx, client_id)
                         .wipe_data_keys(&[0; WIPED_BYTES])
                         .await?;
-                    changes::append(
-                        tx,
-                        mark,
-                        ChangeKind::Client,
-                        Some(client_id),
-                        Some(client_id.as_uuid()),
-                        event.at,
-                    )
-                    .await?;
-                    Ok(())
+                    Ok(Outcome::Changed(()))
                 })
             })
             .await?;
@@ -282,6 +259,14 @@ impl Inner {
                 return Ok(());
             }
         }
+    }
+}
+
+fn of_client(client_id: ClientId) -> Change {
+    Change {
+        kind: ChangeKind::Client,
+        client_id: Some(client_id),
+        subject: Some(client_id.as_uuid()),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     /// Where generated keys lie; `None` on PostgreSQL and in memory.
     pub(crate) key_dir: Option<PathBuf>,
     pub(crate) pool_size: usize,
+    /// 0: nothing is answered from memory.
+    pub(crate) staleness_ms: u32,
     pub(crate) algorithm: Algorithm,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) previous_keys: Vec<SigningKey>,
@@ -68,6 +70,7 @@ impl Settings {
         );
         let argon2_memory = problems.take(number(configuration, table::ARGON2_MEMORY, 19, 1 << 20));
         let pool_size = problems.take(number(configuration, table::POOL_SIZE, 1, 10_000));
+        let staleness = problems.take(number(configuration, table::STALENESS, 0, 60_000));
         let issuer = problems.take(issuer(configuration));
         let require_client_key = problems.take(flag(configuration, table::REQUIRE_CLIENT_KEY));
         if let (Some(cost), Some(memory)) = (&argon2_cost, argon2_memory)
@@ -91,6 +94,7 @@ impl Settings {
             Some(argon2_cost),
             Some(argon2_memory_mib),
             Some(pool_size),
+            Some(staleness_ms),
             Some(issuer),
             Some(require_client_key),
         ) = (
@@ -104,6 +108,7 @@ impl Settings {
             argon2_cost,
             argon2_memory,
             pool_size,
+            staleness,
             issuer,
             require_client_key,
         )
@@ -114,6 +119,7 @@ impl Settings {
             database,
             key_dir,
             pool_size: pool_size as usize,
+            staleness_ms,
             algorithm,
             signing_key,
             previous_keys: previous.0,

@@ -53,6 +53,7 @@ pub(crate) const ARGON2_MEMORY: &str = "BOSA_AUTH_ARGON2_MEMORY_MIB";
 pub(crate) const ARGON2_COST: &str = "BOSA_AUTH_ARGON2_COST";
 pub(crate) const TOKEN_SLIDING: &str = "BOSA_AUTH_TOKEN_SLIDING";
 pub(crate) const REQUIRE_CLIENT_KEY: &str = "BOSA_AUTH_REQUIRE_CLIENT_KEY";
+pub(crate) const STALENESS: &str = "BOSA_AUTH_STALENESS_MS";
 pub(crate) const POOL_SIZE: &str = "BOSA_AUTH_DATABASE_POOL_SIZE";
 
 /// Every setting, in the order in which they are shown.
@@ -129,6 +130,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "argon2_memory_mib",
         Some("256"),
         "memory that all password hashing together may use, in MiB",
+    ),
+    plain(
+        STALENESS,
+        "staleness_ms",
+        Some("1000"),
+        "how many milliseconds another process may go on accepting what was revoked here; 0: every verification reads the database",
     ),
     plain(
         POOL_SIZE,

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use bosa_auth_core::{Actor, ApiKeyId, ClientId, ClientState, PresentedClientKey};
+use bosa_auth_core::{
+    Actor, ApiKeyId, ClientId, ClientState, DigestKey, PresentedClientKey, Timestamp,
+};
 use bosa_auth_store::StoreError;
-use bosa_auth_store::api_keys::{self, ApiKeyWithClient};
+use bosa_auth_store::api_keys::{self, ApiKeyRow, ApiKeyWithClient};
+use bosa_auth_store::clients::ClientRow;
 use bosa_auth_store::instance::InstanceState;
 
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
+use crate::last_used::ONCE_IN_SECONDS;
 use crate::operator::client_model;
 use crate::principal::Tenant;
 
@@ -22,10 +26,15 @@ impl Auth {
     /// `InvalidClient`: the key is malformed, unknown, wrong, revoked or expired, or its client is
     /// not active; one message for all of them.
     pub async fn authenticate_client(&self, api_key: &str) -> Result<Tenant> {
+        // An answer from memory awaits nothing: a caller in a loop must not keep others waiting.
+        tokio::task::coop::consume_budget().await;
         let inner = &self.inner;
         let presented = PresentedClientKey::parse(api_key).map_err(|_| Error::InvalidClient)?;
+        if let Some(tenant) = self.remembered_client(&presented) {
+            return Ok(tenant);
+        }
         let key_id = ApiKeyId::from(presented.id());
-        let Some(found) = api_keys::find(&inner.store, key_id).await? else {
+        let Some(found) = self.read_api_key(key_id).await? else {
             let (_, digest_key) = inner.digest_keys.active();
             // The same work as for a key that exists.
             let digest = presented.digest(&digest_key, ClientId::from(presented.id()));
@@ -36,32 +45,91 @@ impl Auth {
             .digest_keys
             .get(found.key.digest_key_id, &inner.store, &inner.root_keys)
             .await?;
-        let matches = presented
-            .digest(&digest_key, found.key.client_id)
-            .matches(&found.key.digest);
-        if !matches || presented.form() != found.key.form {
+        if !is_right(&presented, &digest_key, &found.key) {
             return Err(Error::InvalidClient);
         }
         if found.instance_state != InstanceState::Open {
             return Err(StoreError::Moved.into());
         }
         let now = inner.clock.now();
-        let live = found.key.revoked_at.is_none()
-            && found.key.expires_at.is_none_or(|end| now < end)
-            && found.client.state == ClientState::Active;
-        if !live {
+        if !is_live(&found.key, &found.client, now) {
             return Err(Error::InvalidClient);
         }
         inner.last_used.note(key_id, found.key.last_used_at, now);
         move_digest(inner, &presented, &found);
-        Ok(Tenant {
-            auth: self.clone(),
-            client: client_model(&found.client),
-            actor: Actor::ApiKey(key_id),
-            scopes: found.key.scopes,
-            idempotency: None,
+        Ok(self.tenant_of(&found.key, &found.client))
+    }
+
+    /// Verifies a client key from memory, without any I/O. `None` says nothing about the key, only
+    /// that [`authenticate_client`](Self::authenticate_client) has to read.
+    #[must_use]
+    pub fn try_authenticate_client(&self, api_key: &str) -> Option<Tenant> {
+        self.remembered_client(&PresentedClientKey::parse(api_key).ok()?)
+    }
+
+    fn remembered_client(&self, presented: &PresentedClientKey) -> Option<Tenant> {
+        let inner = &self.inner;
+        inner.memory.decide(|cache| {
+            let (key, client) = cache.api_key(ApiKeyId::from(presented.id()))?;
+            let (active, digest_key) = inner.digest_keys.active();
+            // A digest of a former key is to be moved: that takes a write.
+            if key.row.digest_key_id != active || !is_right(presented, &digest_key, &key.row) {
+                return None;
+            }
+            let now = inner.clock.now();
+            if !is_live(&key.row, &client, now) {
+                return None;
+            }
+            if key.notes_use(now, ONCE_IN_SECONDS) {
+                inner.last_used.note(key.row.id, None, now);
+            }
+            Some(self.tenant_of(&key.row, &client))
         })
     }
+
+    /// Reads a key; one that is in force is remembered.
+    async fn read_api_key(&self, id: ApiKeyId) -> Result<Option<ApiKeyWithClient>> {
+        let inner = &self.inner;
+        let read = || api_keys::find(&inner.store, id);
+        let Some(cache) = inner.memory.cache() else {
+            return Ok(read().await?);
+        };
+        let now = inner.clock.now();
+        let accept = |found: &ApiKeyWithClient| {
+            found.instance_state == InstanceState::Open && is_live(&found.key, &found.client, now)
+        };
+        // A use that is due is noted by the caller.
+        let last_used = |row: &ApiKeyRow| match row.last_used_at {
+            Some(stored) if now.as_second() - stored.as_second() < ONCE_IN_SECONDS => {
+                stored.as_second()
+            }
+            _ => now.as_second(),
+        };
+        Ok(cache.fill_api_key(read, accept, last_used).await?)
+    }
+
+    fn tenant_of(&self, key: &ApiKeyRow, client: &ClientRow) -> Tenant {
+        Tenant {
+            auth: self.clone(),
+            client: client_model(client),
+            actor: Actor::ApiKey(key.id),
+            scopes: key.scopes,
+            idempotency: None,
+        }
+    }
+}
+
+fn is_right(presented: &PresentedClientKey, digest_key: &DigestKey, row: &ApiKeyRow) -> bool {
+    presented
+        .digest(digest_key, row.client_id)
+        .matches(&row.digest)
+        && presented.form() == row.form
+}
+
+fn is_live(row: &ApiKeyRow, client: &ClientRow, now: Timestamp) -> bool {
+    row.revoked_at.is_none()
+        && row.expires_at.is_none_or(|end| now < end)
+        && client.state == ClientState::Active
 }
 
 /// Moves the digest of a key that was just used to the digest key of today, in the background.

@@ -1,13 +1,12 @@
 //! What a user does with its own token.
 
 use bosa_auth_core::{Actor, ScopeSet, Secret};
-use bosa_auth_store::clients;
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
 use crate::model::{Created, NewIntegration, ThirdPartyIntegrationAuth, UserComplete, UserModel};
-use crate::operator::client_model;
 use crate::principal::{CurrentUser, Tenant};
+use crate::tenant::tokens::Accepted;
 
 const NOT_FOUND: Error = Error::NotFound {
     what: "integration",
@@ -32,20 +31,17 @@ impl Auth {
             None => None,
         };
         let client = tenant.as_ref().map(Tenant::id);
-        let verified = self.inner.verify_token(token, client).await?;
-        let mut tenant = match tenant {
-            Some(tenant) => tenant,
-            None => {
-                let row = clients::find(&self.inner.store, verified.client_id).await?;
-                Tenant {
-                    auth: self.clone(),
-                    client: client_model(&row.ok_or(Error::InvalidToken)?),
-                    actor: Actor::User(verified.user_id),
-                    scopes: ScopeSet::all(),
-                    idempotency: None,
-                }
-            }
-        };
+        let Accepted {
+            token: verified,
+            client,
+        } = self.inner.verify_token(token, client).await?;
+        let mut tenant = tenant.unwrap_or_else(|| Tenant {
+            auth: self.clone(),
+            client,
+            actor: Actor::User(verified.user_id),
+            scopes: ScopeSet::all(),
+            idempotency: None,
+        });
         tenant.actor = Actor::User(verified.user_id);
         Ok(CurrentUser {
             tenant,

@@ -9,7 +9,7 @@ use bosa_auth_core::{
     AuditAction, AuditEvent, ClientId, ClientState, Form, Scope, Secret, Timestamp, TokenId,
     UserId, UserState,
 };
-use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::tokens::{self, TokenIssue, TokenRow, TokenWithOwner};
 use bosa_auth_store::users::UserWithClient;
 use bosa_auth_store::{ClientTx, InstanceState, PageQuery, StoreError};
@@ -17,9 +17,12 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::auth::Inner;
+use crate::cache::TokenFacts;
 use crate::error::{Error, Result};
 use crate::idempotency::{Begun, IdempotencyRecord, begin, in_progress};
-use crate::model::{Created, Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
+use crate::memory::{Change, Outcome};
+use crate::model::{ClientModel, Created, Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
+use crate::operator::client_model;
 use crate::page;
 use crate::principal::Tenant;
 use crate::signing_keys::Verifier;
@@ -140,7 +143,26 @@ impl Tenant {
     /// `RevokedToken`: it was valid once. `PermissionDenied`: the key lacks `tokens:verify`.
     pub async fn verify_token(&self, token: &str) -> Result<VerifiedToken> {
         self.require(Scope::TokensVerify)?;
-        self.auth.inner.verify_token(token, Some(self.id())).await
+        let accepted = self.auth.inner.verify_token(token, Some(self.id())).await?;
+        Ok(accepted.token)
+    }
+
+    /// Verifies a token of this client from memory, without any I/O. `None` says nothing about the
+    /// token, only that [`verify_token`](Self::verify_token) has to read.
+    ///
+    /// # Errors
+    /// `PermissionDenied`: the key lacks `tokens:verify`.
+    pub fn try_verify_token(&self, token: &str) -> Result<Option<VerifiedToken>> {
+        self.require(Scope::TokensVerify)?;
+        let inner = &self.auth.inner;
+        let Ok(parsed) = ParsedToken::parse(token) else {
+            return Ok(None);
+        };
+        let Some((checked, verifier)) = inner.known_claims(&parsed, inner.clock.now())? else {
+            return Ok(None);
+        };
+        let accepted = inner.remembered_token(&checked, verifier.as_ref(), Some(self.id()));
+        Ok(accepted.map(|accepted| accepted.token))
     }
 
     /// Revokes a token; true only when this call revoked a live token of this client.
@@ -152,7 +174,7 @@ impl Tenant {
         self.require(Scope::TokensRevoke)?;
         let inner = &self.auth.inner;
         let verified = match inner.verify_token(token, Some(self.id())).await {
-            Ok(verified) => verified,
+            Ok(accepted) => accepted.token,
             Err(
                 Error::InvalidToken
                 | Error::ExpiredToken
@@ -225,28 +247,22 @@ impl Tenant {
             Some(id.as_uuid()),
             Some(serde_json::json!({ "user": user_id.to_string() }).to_string()),
         )?);
-        let mark = inner.new_mark()?;
+        let change = Change {
+            kind: ChangeKind::Token,
+            client_id: Some(client_id),
+            subject: Some(id.as_uuid()),
+        };
         inner
-            .store
-            .write(move |tx| {
+            .narrow(change, move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
                     let revoked = ClientTx::new(&mut *tx, client_id)
                         .revoke_token(id, event.id, event.at)
                         .await?;
                     if revoked && begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
-                        let subject = Some(id.as_uuid());
-                        changes::append(
-                            tx,
-                            mark,
-                            ChangeKind::Token,
-                            Some(client_id),
-                            subject,
-                            event.at,
-                        )
-                        .await?;
+                        return Ok(Outcome::Changed(revoked));
                     }
-                    Ok::<_, Error>(revoked)
+                    Ok(Outcome::Unchanged(revoked))
                 })
             })
             .await
@@ -262,7 +278,9 @@ impl Inner {
         &self,
         token: &str,
         client: Option<ClientId>,
-    ) -> Result<VerifiedToken> {
+    ) -> Result<Accepted> {
+        // An answer from memory awaits nothing: a caller in a loop must not keep others waiting.
+        tokio::task::coop::consume_budget().await;
         let result = self.check_token(token, client).await;
         let outcome = match &result {
             Ok(_) => "accepted",
@@ -272,20 +290,27 @@ impl Inner {
         result
     }
 
-    async fn check_token(&self, token: &str, client: Option<ClientId>) -> Result<VerifiedToken> {
+    async fn check_token(&self, token: &str, client: Option<ClientId>) -> Result<Accepted> {
         let parsed = ParsedToken::parse(token).map_err(|_| Error::InvalidToken)?;
         let now = self.clock.now();
-        let (checked, verifier) = match parsed.kid() {
-            Some(kid) => {
+        let (checked, verifier) = match self.known_claims(&parsed, now)? {
+            Some(known) => known,
+            None => {
                 let verifier = self
                     .signing_keys
-                    .verifier(kid, &self.store, &self.root_keys)
-                    .await?;
-                let verifier = verifier.ok_or(Error::InvalidToken)?;
+                    .verifier(
+                        parsed.kid().unwrap_or_default(),
+                        &self.store,
+                        &self.root_keys,
+                    )
+                    .await?
+                    .ok_or(Error::InvalidToken)?;
                 (self.claims(&parsed, &verifier.key, now)?, Some(verifier))
             }
-            None => (self.imported_claims(&parsed, now)?, None),
         };
+        if let Some(accepted) = self.remembered_token(&checked, verifier.as_ref(), client) {
+            return Ok(accepted);
+        }
         let claims = &checked.claims;
         let is_foreign = |owner: ClientId| client.is_some_and(|client| client != owner);
         if claims.client_id.is_some_and(is_foreign) {
@@ -295,26 +320,83 @@ impl Inner {
         if checked.is_expired && (claims.client_id.is_some() || client.is_none()) {
             return Err(Error::ExpiredToken);
         }
-        let found = tokens::find(&self.store, claims.jti)
+        let found = self
+            .read_token(&checked, verifier.as_ref(), now)
             .await?
             .ok_or(Error::InvalidToken)?;
-        check_row(&found, claims, verifier.as_ref())?;
+        let facts = TokenFacts::from(&found);
+        check_row(&facts, claims, verifier.as_ref())?;
         if is_foreign(found.token.client_id) {
             return Err(Error::InvalidToken);
         }
         if checked.is_expired {
             return Err(Error::ExpiredToken);
         }
-        check_state(&found, now)?;
-        let idle_end = self.slide(&found, now).await?;
-        let row = &found.token;
-        Ok(VerifiedToken {
-            id: row.id,
-            user_id: row.user_id,
-            client_id: row.client_id,
-            expires_at: earlier(row.expires_at, idle_end).as_second(),
-            identifier: found.user_identifier,
+        check_state(&facts, now)?;
+        let idle_end = self.slide(&found.token, now).await?;
+        Ok(Accepted::new(&facts, idle_end))
+    }
+
+    /// The claims of a token, when its key is at hand.
+    fn known_claims(
+        &self,
+        parsed: &ParsedToken,
+        now: Timestamp,
+    ) -> Result<Option<(Checked, Option<Verifier>)>> {
+        match parsed.kid() {
+            Some(kid) => match self.signing_keys.known(kid) {
+                Some(verifier) => {
+                    let checked = self.claims(parsed, &verifier.key, now)?;
+                    Ok(Some((checked, Some(verifier))))
+                }
+                None => Ok(None),
+            },
+            None => Ok(Some((self.imported_claims(parsed, now)?, None))),
+        }
+    }
+
+    /// Accepts a token from memory; `None` in every other case.
+    fn remembered_token(
+        &self,
+        checked: &Checked,
+        verifier: Option<&Verifier>,
+        client: Option<ClientId>,
+    ) -> Option<Accepted> {
+        self.memory.decide(|cache| {
+            let found = cache.token(checked.claims.jti)?;
+            let facts = found.facts();
+            let row = facts.token;
+            let now = self.clock.now();
+            let accepted = !checked.is_expired
+                && client.is_none_or(|client| client == row.client_id)
+                && check_row(&facts, &checked.claims, verifier).is_ok()
+                && check_state(&facts, now).is_ok()
+                && self
+                    .next_idle_end(row, now)
+                    .is_ok_and(|next| next.is_none());
+            accepted.then(|| Accepted::new(&facts, row.idle_end))
         })
+    }
+
+    /// Reads a token; one that is accepted is remembered.
+    async fn read_token(
+        &self,
+        checked: &Checked,
+        verifier: Option<&Verifier>,
+        now: Timestamp,
+    ) -> Result<Option<TokenWithOwner>> {
+        let id = checked.claims.jti;
+        let read = || tokens::find(&self.store, id);
+        let Some(cache) = self.memory.cache() else {
+            return Ok(read().await?);
+        };
+        let accept = |found: &TokenWithOwner| {
+            let facts = TokenFacts::from(found);
+            !checked.is_expired
+                && check_row(&facts, &checked.claims, verifier).is_ok()
+                && check_state(&facts, now).is_ok()
+        };
+        Ok(cache.fill_token(read, accept).await?)
     }
 
     fn claims(&self, parsed: &ParsedToken, key: &SigningKey, now: Timestamp) -> Result<Checked> {
@@ -339,15 +421,10 @@ impl Inner {
     }
 
     /// Moves the idle end of a token that is being used; returns today's.
-    async fn slide(&self, found: &TokenWithOwner, now: Timestamp) -> Result<Option<Timestamp>> {
-        let row = &found.token;
-        let (Some(minutes), Some(idle_end)) = (self.settings.sliding_minutes, row.idle_end) else {
+    async fn slide(&self, row: &TokenRow, now: Timestamp) -> Result<Option<Timestamp>> {
+        let Some(next) = self.next_idle_end(row, now)? else {
             return Ok(row.idle_end);
         };
-        let next = earlier(row.expires_at, Some(after(now, minutes * 60)?));
-        if next.as_second() - idle_end.as_second() < minutes * 60 / SLIDE_AT_LEAST {
-            return Ok(Some(idle_end));
-        }
         let (client_id, id) = (row.client_id, row.id);
         let moved = self
             .store
@@ -370,8 +447,41 @@ impl Inner {
             .token(id)
             .await?
             .ok_or(Error::InvalidToken)?;
-        check_state(&again, now)?;
+        check_state(&TokenFacts::from(&again), now)?;
         Ok(again.token.idle_end)
+    }
+
+    /// Where the idle end of a token that is used now should move; `None` when it stays.
+    fn next_idle_end(&self, row: &TokenRow, now: Timestamp) -> Result<Option<Timestamp>> {
+        let (Some(minutes), Some(idle_end)) = (self.settings.sliding_minutes, row.idle_end) else {
+            return Ok(None);
+        };
+        let next = earlier(row.expires_at, Some(after(now, minutes * 60)?));
+        let moves = next.as_second() - idle_end.as_second() >= minutes * 60 / SLIDE_AT_LEAST;
+        Ok(moves.then_some(next))
+    }
+}
+
+/// A token that is valid now, with its client.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) token: VerifiedToken,
+    pub(crate) client: ClientModel,
+}
+
+impl Accepted {
+    fn new(facts: &TokenFacts<'_>, idle_end: Option<Timestamp>) -> Self {
+        let row = facts.token;
+        Self {
+            token: VerifiedToken {
+                id: row.id,
+                user_id: row.user_id,
+                client_id: row.client_id,
+                expires_at: earlier(row.expires_at, idle_end).as_second(),
+                identifier: facts.user_identifier.to_owned(),
+            },
+            client: client_model(facts.client),
+        }
     }
 }
 
@@ -464,11 +574,11 @@ fn replayed(row: &TokenRow) -> TokenModel {
 
 /// The row must be the one that the token speaks of.
 fn check_row(
-    found: &TokenWithOwner,
+    found: &TokenFacts<'_>,
     claims: &VerifiedClaims,
     verifier: Option<&Verifier>,
 ) -> Result<()> {
-    let row = &found.token;
+    let row = found.token;
     let same = row.user_id == claims.sub && claims.client_id.is_none_or(|id| id == row.client_id);
     let form_and_key = match verifier {
         Some(verifier) => {
@@ -485,8 +595,8 @@ fn check_row(
     }
 }
 
-fn check_state(found: &TokenWithOwner, now: Timestamp) -> Result<()> {
-    let row = &found.token;
+fn check_state(found: &TokenFacts<'_>, now: Timestamp) -> Result<()> {
+    let row = found.token;
     if found.instance_state != InstanceState::Open {
         return Err(StoreError::Moved.into());
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    AuditAction, ChosenSecret, CredentialKind, Identifier, Scope, Secret, SecretKind, UserId,
-    UserState, issue_user_secret,
+    AuditAction, ChosenSecret, ClientId, CredentialKind, Identifier, Scope, Secret, SecretKind,
+    UserId, UserState, issue_user_secret,
 };
-use bosa_auth_store::changes::{self, ChangeKind};
+use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::clients::Updated;
 use bosa_auth_store::users::{NewSecret, StoredSecret, UserChange, UserRow};
 use bosa_auth_store::{ClientTx, PageQuery};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::auth::Inner;
 use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin, in_progress};
+use crate::memory::{Change, Outcome};
 use crate::model::{Created, NewUser, Page, PageRequest, UserComplete, UserModel, UserUpdate};
 use crate::page;
 use crate::principal::Tenant;
@@ -212,12 +213,10 @@ impl Tenant {
             Some(user_id.as_uuid()),
             Some(detail.to_string()),
         )?);
-        let mark = inner.new_mark()?;
         let client_id = self.id();
         let change = Arc::new((identifier, update.is_active));
         inner
-            .store
-            .write(move |tx| {
+            .narrow(of_user(client_id, user_id), move |tx| {
                 let (change, event) = (change.clone(), event.clone());
                 Box::pin(async move {
                     let (identifier, is_active) = change.as_ref();
@@ -225,7 +224,7 @@ impl Tenant {
                     let mut scope = ClientTx::new(&mut *tx, client_id);
                     let row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
                     if applied {
-                        return Ok(model(&row));
+                        return Ok(Outcome::Unchanged(model(&row)));
                     }
                     let renamed = identifier
                         .as_ref()
@@ -251,19 +250,10 @@ impl Tenant {
                         Updated::Taken => return Err(Error::UserAlreadyExists),
                     }
                     let row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
-                    if end_tokens {
-                        let subject = Some(user_id.as_uuid());
-                        changes::append(
-                            tx,
-                            mark,
-                            ChangeKind::User,
-                            Some(client_id),
-                            subject,
-                            event.at,
-                        )
-                        .await?;
-                    }
-                    Ok(model(&row))
+                    Ok(match end_tokens {
+                        true => Outcome::Changed(model(&row)),
+                        false => Outcome::Unchanged(model(&row)),
+                    })
                 })
             })
             .await
@@ -372,15 +362,13 @@ impl Tenant {
             Some(user_id.as_uuid()),
             None,
         )?);
-        let mark = inner.new_mark()?;
         let client_id = self.id();
         inner
-            .store
-            .write(move |tx| {
+            .narrow(of_user(client_id, user_id), move |tx| {
                 let (narrowing, event) = (narrowing.clone(), event.clone());
                 Box::pin(async move {
                     if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
-                        return Ok(());
+                        return Ok(Outcome::Unchanged(()));
                     }
                     let mut scope = ClientTx::new(&mut *tx, client_id);
                     let done = match &narrowing {
@@ -412,17 +400,7 @@ impl Tenant {
                     if !done {
                         return Err(NOT_FOUND);
                     }
-                    let subject = Some(user_id.as_uuid());
-                    changes::append(
-                        tx,
-                        mark,
-                        ChangeKind::User,
-                        Some(client_id),
-                        subject,
-                        event.at,
-                    )
-                    .await?;
-                    Ok(())
+                    Ok(Outcome::Changed(()))
                 })
             })
             .await
@@ -436,6 +414,14 @@ enum Narrowing {
     SignOut,
     /// With a version: only while the secret is still the one that was verified.
     Replace(Arc<NewSecret>, Option<i64>),
+}
+
+fn of_user(client_id: ClientId, user_id: UserId) -> Change {
+    Change {
+        kind: ChangeKind::User,
+        client_id: Some(client_id),
+        subject: Some(user_id.as_uuid()),
+    }
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "user" };

@@ -9,6 +9,7 @@
 mod api_keys;
 mod at_rest;
 mod backup;
+mod cache;
 mod clients;
 mod dump;
 mod hostile;

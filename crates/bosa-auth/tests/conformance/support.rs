@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use bosa_auth::{
-    Auth, AuthenticationDbSettings, ClientModel, Clock as _, Entropy, Error, ManualClock, NewUser,
-    OpenMode, Page, PageRequest, Secret, SystemClock, SystemEntropy, Tenant, Timestamp, UserModel,
+    Auth, AuthenticationDbSettings, ClientModel, Clock as _, Configuration, Entropy, Error,
+    ManualClock, NewUser, OpenMode, Page, PageRequest, Secret, SystemClock, SystemEntropy, Tenant,
+    Timestamp, UserModel,
 };
 use bosa_auth_testkit::TestDatabase;
 
@@ -123,6 +124,32 @@ pub(crate) async fn open_with(
     clock: &ManualClock,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Auth, Error> {
+    let configuration = configuration(db, others)?;
+    let clock = Arc::new(clock.clone());
+    Auth::open_with(&configuration, OpenMode::Create, clock, entropy).await
+}
+
+/// A handle as another process would have it: it shares no memory and polls when it is told to.
+pub(crate) async fn open_apart(
+    db: &TestDatabase,
+    others: &[(&'static str, &str)],
+    clock: &ManualClock,
+) -> Result<Auth, Error> {
+    let clock = Arc::new(clock.clone());
+    let configuration = configuration(db, others)?;
+    Auth::open_apart(
+        &configuration,
+        OpenMode::Create,
+        clock,
+        Arc::new(SystemEntropy),
+    )
+    .await
+}
+
+fn configuration(
+    db: &TestDatabase,
+    others: &[(&'static str, &str)],
+) -> Result<Configuration, Error> {
     let mut settings = vec![
         ("BOSA_AUTH_ROOT_KEYS", Secret::from(ROOT_KEYS)),
         ("BOSA_WHITELISTED_KEYS", Secret::from(MASTER_KEY)),
@@ -133,20 +160,13 @@ pub(crate) async fn open_with(
             .iter()
             .map(|(name, value)| (*name, Secret::from(*value))),
     );
-    let configuration = AuthenticationDbSettings {
+    AuthenticationDbSettings {
         database_authentication_url: Some(db.address().into()),
         auth_secret_key: Some(SIGNING_KEY.into()),
         others: settings,
         ..Default::default()
     }
-    .gather_from(Vec::new())?;
-    Auth::open_with(
-        &configuration,
-        OpenMode::Create,
-        Arc::new(clock.clone()),
-        entropy,
-    )
-    .await
+    .gather_from(Vec::new())
 }
 
 /// The stable code of a refusal.

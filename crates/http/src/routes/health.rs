@@ -46,6 +46,9 @@ pub(crate) struct Ready {
     migrations: bool,
     /// Whether the root keys open what they have to.
     keys: bool,
+    /// Whether changes of other processes may have been missed for longer than the staleness bound;
+    /// verifications read the database meanwhile.
+    stale: bool,
 }
 
 /// What is running.
@@ -65,6 +68,7 @@ async fn readiness(State(state): State<AppState>) -> Result<Enveloped<Ready>, Pr
         database: readiness.database,
         migrations: readiness.migrations,
         keys: readiness.keys,
+        stale: readiness.stale,
     };
     if readiness.is_ready() {
         return Ok(Enveloped::new(ready));

@@ -1,0 +1,262 @@
+//! What a handle answers from, and when it may.
+//!
+//! Handles on one database in one process share one [`VerifyCache`] and one position in the feed,
+//! so that an act through one of them is seen at once by all. For that this module keeps a registry
+//! of the whole process, by weak references: it holds nothing alive, and two handles meet in it only
+//! when they name the same instance at the same address.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use bosa_auth_core::{Clock, InstanceId};
+use bosa_auth_store::changes::ChangeKind;
+use bosa_auth_store::{StoreError, Tx, changes};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::auth::Inner;
+use crate::cache::VerifyCache;
+use crate::error::Result;
+use crate::feed::{Feed, Moment, staleness};
+use crate::settings::Settings;
+
+type Registry = HashMap<(InstanceId, String), Weak<Shared>>;
+
+static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
+
+/// What the handles on one database share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) cache: VerifyCache,
+    pub(crate) feed: Feed,
+    /// Measures freshness for every handle, so that moments are comparable.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The memory of one handle.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    shared: Arc<Shared>,
+    trust: Trust,
+}
+
+/// When what is remembered may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Never: every decision reads.
+    Never,
+    /// Always: nobody else can change this database.
+    Always,
+    /// While the last completed poll was sent at most this long ago.
+    Within(Duration),
+}
+
+impl Memory {
+    /// Joins the other handles on this database in this process.
+    pub(crate) fn joined(
+        settings: &Settings,
+        instance: InstanceId,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let Some(address) = address(settings) else {
+            return Self::alone(settings, clock);
+        };
+        let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+        let registry = registry.get_or_insert_default();
+        registry.retain(|_, shared| shared.strong_count() > 0);
+        let shared = registry
+            .get(&(instance, address.clone()))
+            .and_then(Weak::upgrade);
+        let shared = shared.unwrap_or_else(|| {
+            let shared = Arc::new(Shared::new(clock));
+            registry.insert((instance, address), Arc::downgrade(&shared));
+            shared
+        });
+        Self {
+            shared,
+            trust: Trust::of(settings),
+        }
+    }
+
+    /// Shares nothing, as a handle in another process.
+    pub(crate) fn alone(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(clock)),
+            trust: Trust::of(settings),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Decides from what is remembered; `None` when it does not suffice or may be out of date.
+    ///
+    /// The moment of the last poll is taken before anything is looked up and compared with the time
+    /// after: a process that was paused in between finds itself late.
+    pub(crate) fn decide<T>(&self, decide: impl FnOnce(&VerifyCache) -> Option<T>) -> Option<T> {
+        let bound = match self.trust {
+            Trust::Never => return None,
+            Trust::Always => return decide(&self.shared.cache),
+            Trust::Within(bound) => bound,
+        };
+        let polled = self.shared.feed.polled();
+        let decision = decide(&self.shared.cache)?;
+        if self.is_fresh(polled, bound) {
+            Some(decision)
+        } else {
+            metrics::counter!("bosa_auth_stale_verifications_total").increment(1);
+            None
+        }
+    }
+
+    /// The memory to keep what is read, unless it is never used.
+    pub(crate) fn cache(&self) -> Option<&VerifyCache> {
+        (self.trust != Trust::Never).then_some(&self.shared.cache)
+    }
+
+    /// Whether the changes of other processes may have been missed for longer than the bound.
+    pub(crate) fn is_stale(&self) -> bool {
+        match self.trust {
+            Trust::Never | Trust::Always => false,
+            Trust::Within(bound) => !self.is_fresh(self.shared.feed.polled(), bound),
+        }
+    }
+
+    pub(crate) fn report(&self) {
+        metrics::gauge!("bosa_auth_stale").set(f64::from(u8::from(self.is_stale())));
+        let entries = u32::try_from(self.shared.cache.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("bosa_auth_verify_cache_entries").set(f64::from(entries));
+    }
+
+    fn is_fresh(&self, polled: Option<Moment>, bound: Duration) -> bool {
+        polled.is_some_and(|polled| !polled.is_older_than(bound, self.shared.clock.as_ref()))
+    }
+}
+
+impl Shared {
+    fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            cache: VerifyCache::default(),
+            feed: Feed::default(),
+            clock: clock.clone(),
+        }
+    }
+}
+
+impl Trust {
+    fn of(settings: &Settings) -> Self {
+        match staleness(settings) {
+            Some(bound) => Self::Within(bound),
+            None if settings.staleness_ms == 0 => Self::Never,
+            None => Self::Always,
+        }
+    }
+}
+
+/// By what handles on one database recognise each other: its address without the password, a file
+/// by its real path. A database in memory belongs to one handle.
+///
+/// A copy of a database has the same instance id, so that the id alone would not do.
+fn address(settings: &Settings) -> Option<String> {
+    if !settings.database.is_sqlite() {
+        return Some(settings.database.to_string());
+    }
+    let path = settings.database.sqlite_path()?;
+    Some(path.canonicalize().ok()?.display().to_string())
+}
+
+/// What a transaction narrows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change {
+    pub(crate) kind: ChangeKind,
+    pub(crate) client_id: Option<bosa_auth_core::ClientId>,
+    pub(crate) subject: Option<Uuid>,
+}
+
+/// Whether a transaction has changed anything.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    Changed(T),
+    Unchanged(T),
+}
+
+impl Inner {
+    /// Runs a transaction that narrows what is valid: its change is added to the feed, and forgotten
+    /// here before this returns, whatever became of the transaction and of the caller.
+    ///
+    /// # Errors
+    /// As [`bosa_auth_store::Store::write`].
+    pub(crate) async fn narrow<T, F>(&self, change: Change, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> bosa_auth_store::BoxFuture<'t, Result<Outcome<T>>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (store, mark, at) = (self.store.clone(), self.new_mark()?, self.clock.now());
+        let f = Arc::new(f);
+        let write = async move {
+            store
+                .write(move |tx| {
+                    let f = f.clone();
+                    Box::pin(async move {
+                        match f(&mut *tx).await? {
+                            Outcome::Unchanged(value) => Ok(value),
+                            Outcome::Changed(value) => {
+                                let Change {
+                                    kind,
+                                    client_id,
+                                    subject,
+                                } = change;
+                                changes::append(tx, mark, kind, client_id, subject, at).await?;
+                                Ok(value)
+                            }
+                        }
+                    })
+                })
+                .await
+        };
+        self.forgetting(change, write).await
+    }
+
+    /// Runs a write in a task that the caller cannot stop, and forgets what it changes before this
+    /// returns.
+    ///
+    /// # Errors
+    /// What `write` returns; `DatabaseUnavailable` when the runtime is shutting down.
+    pub(crate) async fn forgetting<T: Send + 'static>(
+        &self,
+        change: Change,
+        write: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let forget = ForgetOnDrop {
+            shared: self.memory.shared.clone(),
+            change,
+        };
+        let task = async move {
+            let written = write.await;
+            drop(forget);
+            written
+        };
+        match tokio::spawn(task.in_current_span()).await {
+            Ok(written) => written,
+            Err(_) => Err(StoreError::OutcomeUnknown.into()),
+        }
+    }
+}
+
+/// Forgets also when the write panics or its task is dropped: its outcome is unknown then.
+struct ForgetOnDrop {
+    shared: Arc<Shared>,
+    change: Change,
+}
+
+impl Drop for ForgetOnDrop {
+    fn drop(&mut self) {
+        let Change { kind, subject, .. } = self.change;
+        self.shared.cache.forget(kind, subject);
+    }
+}
