@@ -36,7 +36,7 @@ pub(crate) struct VerifyCache(Shards<Key, Entry>);
 enum Key {
     Client(ClientId),
     User(UserId),
-    ApiKey(ApiKeyId),
+    Credential(ApiKeyId),
     Token(TokenId),
 }
 
@@ -98,7 +98,7 @@ impl Default for VerifyCache {
 
 impl VerifyCache {
     pub(crate) fn api_key(&self, id: ApiKeyId) -> Option<(Arc<KnownApiKey>, Arc<ClientRow>)> {
-        let Entry::ApiKey(key) = self.0.get(&Key::ApiKey(id))? else {
+        let Entry::ApiKey(key) = self.0.get(&Key::Credential(id))? else {
             return None;
         };
         let client = self.client(key.row.client_id)?;
@@ -150,7 +150,7 @@ impl VerifyCache {
                 row: found.key.clone(),
             };
             vec![
-                (Key::ApiKey(found.key.id), Entry::ApiKey(Arc::new(key))),
+                (Key::Credential(found.key.id), Entry::ApiKey(Arc::new(key))),
                 client_entry(&found.client),
             ]
         };
@@ -197,7 +197,7 @@ impl VerifyCache {
         let key = match (kind, subject) {
             (ChangeKind::Client, Some(id)) => Key::Client(id.into()),
             (ChangeKind::User, Some(id)) => Key::User(id.into()),
-            (ChangeKind::ApiKey, Some(id)) => Key::ApiKey(id.into()),
+            (ChangeKind::ApiKey, Some(id)) => Key::Credential(id.into()),
             (ChangeKind::Token, Some(id)) => Key::Token(id.into()),
             _ => return self.forget_all(),
         };
@@ -265,7 +265,7 @@ impl Spread for Key {
         let id = match self {
             Self::Client(id) => id.as_uuid(),
             Self::User(id) => id.as_uuid(),
-            Self::ApiKey(id) => id.as_uuid(),
+            Self::Credential(id) => id.as_uuid(),
             Self::Token(id) => id.as_uuid(),
         };
         let (high, low) = id.as_u64_pair();

@@ -180,14 +180,21 @@ impl Operator {
                         end_tokens: update.sign_out,
                         at: event.at,
                     };
+                    // A new name narrows nothing, but others remember the old one.
+                    let announces = update.is_active == Some(false)
+                        || update.sign_out
+                        || next.name != row.name
+                        || next.can_get_integrations != row.can_get_integrations;
                     match clients::update(tx, client_id, &next).await? {
                         Updated::Done => {}
                         Updated::Stale => return Err(tx.run_again().into()),
                         Updated::Taken => return Err(Error::ClientAlreadyExists),
                     }
                     let row = present(clients::find(&mut *tx, client_id).await?)?;
-                    // A new name narrows nothing, but others remember the old one.
-                    Ok(Outcome::Changed(model(&row)))
+                    Ok(match announces {
+                        true => Outcome::Changed(model(&row)),
+                        false => Outcome::Unchanged(model(&row)),
+                    })
                 })
             })
             .await
