@@ -122,6 +122,7 @@ impl Auth {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
         let auth = Self::assemble(configuration, mode, clock, entropy, Memory::joined).await?;
+        auth.inner.poll_and_report().await;
         auth.start_feed();
         Ok(auth)
     }

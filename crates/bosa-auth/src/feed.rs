@@ -257,7 +257,11 @@ impl Inner {
             .await
     }
 
-    async fn poll_and_report(&self) {
+    /// Polls once, unless there is nothing to poll, and tells the log and the metrics.
+    pub(crate) async fn poll_and_report(&self) {
+        if staleness(&self.settings).is_none() {
+            return;
+        }
         let polled = self.poll().await;
         let was_failing = self
             .memory

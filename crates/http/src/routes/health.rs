@@ -46,8 +46,7 @@ pub(crate) struct Ready {
     migrations: bool,
     /// Whether the root keys open what they have to.
     keys: bool,
-    /// Whether changes of other processes may have been missed for longer than the staleness bound;
-    /// verifications read the database meanwhile.
+    /// Whether it may have missed revocations elsewhere and so reads for every decision.
     stale: bool,
 }
 
