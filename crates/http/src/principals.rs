@@ -30,7 +30,8 @@ pub(crate) struct MaybeClientKey(pub(crate) Option<Tenant>);
 #[derive(Debug)]
 pub(crate) struct UserToken(pub(crate) CurrentUser);
 
-/// A user, if a token was sent. A wrong token is refused all the same.
+/// A user, if a token was sent. A wrong token, and a wrong client key without one, is refused all
+/// the same.
 #[derive(Debug)]
 pub(crate) struct MaybeUserToken(pub(crate) Option<CurrentUser>);
 
@@ -64,6 +65,10 @@ impl FromRequestParts<AppState> for MaybeClientKey {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         Ok(Self(match api_key(&parts.headers)? {
             Some(key) => Some(state.auth.authenticate_client(key).await?),
+            None if state.auth.requires_client_key() => {
+                let kind = ErrorKind::InvalidClient;
+                return Err(Problem::unauthenticated(kind, NEEDS_CLIENT_KEY));
+            }
             None => None,
         }))
     }
@@ -89,7 +94,10 @@ impl FromRequestParts<AppState> for MaybeUserToken {
                 let key = api_key(&parts.headers)?;
                 Some(state.auth.current_user(key, token).await?)
             }
-            None => None,
+            None => {
+                MaybeClientKey::from_request_parts(parts, state).await?;
+                None
+            }
         }))
     }
 }

@@ -277,6 +277,7 @@ on_every_database! {
         app.github(&user, "two", "second").await;
         assert_eq!(exists().token(&user.token).send().await.data(), json!({ "has_integration": true }));
         assert_eq!(exists().key(&client.key).send().await.data(), json!({ "has_integration": false }));
+        assert_eq!(exists().key("wrong").send().await.refusal(401), "invalid_client");
 
         // Without a body and without a type; with `+` and `@` as they are.
         let shown = call("GET", &format!("{base}/a%20b+c@x.com")).send().await.data();
