@@ -49,10 +49,7 @@ pub async fn doctor(configuration: &Configuration) -> Vec<Finding> {
         Ok(settings) => settings,
         Err(error) => {
             for line in error.to_string().lines() {
-                findings.problem(
-                    line.to_owned(),
-                    "correct the setting; bosa-auth config show lists where each comes from",
-                );
+                findings.error(&Error::configuration(line));
             }
             return findings.0;
         }
@@ -61,7 +58,7 @@ pub async fn doctor(configuration: &Configuration) -> Vec<Finding> {
     findings.examine_files(&settings);
     match migration_status(configuration).await {
         Err(error) => {
-            findings.problem(error.to_string(), remedy_of(&error));
+            findings.error(&error);
             return findings.0;
         }
         Ok(steps) => {
@@ -81,7 +78,7 @@ pub async fn doctor(configuration: &Configuration) -> Vec<Finding> {
         }
     }
     match Auth::open_configured(configuration, OpenMode::Existing).await {
-        Err(error) => findings.problem(error.to_string(), remedy_of(&error)),
+        Err(error) => findings.error(&error),
         Ok(auth) => {
             findings.fine("every root key of the database opens its canary");
             findings.examine_instance(&auth).await;
@@ -105,6 +102,11 @@ impl Findings {
 
     fn problem(&mut self, title: impl Into<String>, remedy: impl Into<String>) {
         self.add(Severity::Problem, title.into(), remedy.into());
+    }
+
+    fn error(&mut self, error: &Error) {
+        let (title, remedy) = error.explain();
+        self.problem(title, remedy);
     }
 
     fn add(&mut self, severity: Severity, title: String, remedy: String) {
@@ -167,7 +169,7 @@ impl Findings {
                 key.kid(),
                 key.algorithm()
             )),
-            Err(error) => self.problem(error.to_string(), remedy_of(&error)),
+            Err(error) => self.error(&error),
         }
         self.examine_nodes(auth).await;
         match auth.operator().vault_verify(|_| ()).await {
@@ -185,7 +187,7 @@ impl Findings {
                 ),
                 "restore them from a backup; bosa-auth vault verify lists all",
             ),
-            Err(error) => self.problem(error.to_string(), remedy_of(&error)),
+            Err(error) => self.error(&error),
         }
     }
 
@@ -211,8 +213,4 @@ impl Findings {
             );
         }
     }
-}
-
-fn remedy_of(error: &Error) -> String {
-    error.kind().advice().to_owned()
 }

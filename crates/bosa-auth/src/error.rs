@@ -297,6 +297,34 @@ impl Error {
         }
     }
 
+    /// What happened, with its causes, and what to do about it: for the operator, who sees this where
+    /// there is no log. Callers of the API are told less.
+    #[must_use]
+    pub fn explain(&self) -> (String, String) {
+        let mut title = self.to_string();
+        if let Error::Configuration(text) = self {
+            // These say themselves what to do; several of them come one a line.
+            return match text.split_once("; ") {
+                Some((title, remedy)) if !text.contains('\n') => (title.into(), remedy.into()),
+                _ => (
+                    title,
+                    "correct the setting; bosa-auth config show lists where each comes from".into(),
+                ),
+            };
+        }
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if text.starts_with(&title) {
+                title = text;
+            } else if !title.contains(&text) {
+                title = format!("{title}: {text}");
+            }
+            cause = error.source();
+        }
+        (title, self.kind().advice().to_owned())
+    }
+
     pub(crate) fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Error::InvalidInput {
             field,

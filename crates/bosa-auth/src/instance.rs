@@ -152,11 +152,11 @@ pub(crate) fn root_key<'a>(root_keys: &'a RootKeyring, id: &str) -> Result<&'a R
 fn missing_root_keys(place: &KeyPlace) -> Error {
     match place {
         KeyPlace::Directory(directory) => Error::configuration(format!(
-            "the database has data, but its root keys are missing: restore {} or set BOSA_AUTH_ROOT_KEYS",
+            "the database has data, but its root keys are missing; restore {} or set BOSA_AUTH_ROOT_KEYS",
             directory.path_of(ROOT_KEYS).display()
         )),
         KeyPlace::Memory | KeyPlace::Nowhere => Error::configuration(
-            "the database has data: set BOSA_AUTH_ROOT_KEYS to the root keys that it was created with",
+            "the database has data, but its root keys are missing; set BOSA_AUTH_ROOT_KEYS to those that it was created with",
         ),
     }
 }

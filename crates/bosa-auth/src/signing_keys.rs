@@ -97,7 +97,7 @@ impl SigningKeys {
             Some(row) => self.opened(&row, root_keys),
             None => self.configured.clone().ok_or_else(|| {
                 Error::configuration(
-                    "no signing key: set AUTH_SECRET_KEY or run bosa-auth signing-key rotate",
+                    "there is no signing key; set AUTH_SECRET_KEY, restore auth_secret.key or run bosa-auth signing-key rotate",
                 )
             }),
         }

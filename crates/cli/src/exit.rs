@@ -63,7 +63,7 @@ impl Failure {
     /// Writes the failure to standard error.
     pub(crate) fn report(&self) {
         let (message, help) = match self {
-            Failure::Library(error) => (with_causes(error), advice(error)),
+            Failure::Library(error) => explained(error),
             Failure::Usage { message, help } => (message.clone(), help.clone()),
             Failure::Io(message) => (message.clone(), String::new()),
             Failure::Declined => (
@@ -114,23 +114,10 @@ fn code_of(kind: ErrorKind) -> u8 {
     }
 }
 
-/// The error with what caused it: at a terminal there is no log to look it up in.
-fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
-}
-
-fn advice(error: &Error) -> String {
-    match error {
+/// The error with what caused it, and what to do: at a terminal there is no log to look it up in.
+fn explained(error: &Error) -> (String, String) {
+    let (message, advice) = error.explain();
+    let advice = match error {
         Error::AmbiguousAccount { accounts, .. } => {
             format!("Name one with --account: {}", accounts.join(", "))
         }
@@ -138,8 +125,9 @@ fn advice(error: &Error) -> String {
             format!("Try again in {} seconds.", retry_after.as_secs().max(1))
         }
         Error::Internal(_) => "Report it together with this text.".to_owned(),
-        other => other.kind().advice().to_owned(),
-    }
+        _ => advice,
+    };
+    (message, advice)
 }
 
 #[cfg(test)]

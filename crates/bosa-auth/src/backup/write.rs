@@ -44,7 +44,7 @@ impl Operator {
         let target = path.to_path_buf();
         if target.exists() {
             return Err(Error::configuration(format!(
-                "{} exists already",
+                "{} exists already; name another file",
                 target.display()
             )));
         }

@@ -28,10 +28,11 @@ impl From<Finding> for FindingView {
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let mut findings = doctor(&context.configuration).await;
     for error in server_settings(context) {
+        let (title, remedy) = error.explain();
         findings.push(Finding {
             severity: Severity::Problem,
-            title: error.to_string(),
-            remedy: error.kind().advice().to_owned(),
+            title,
+            remedy,
         });
     }
     let is_healthy = findings

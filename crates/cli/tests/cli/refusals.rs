@@ -116,8 +116,16 @@ fn a_database_that_is_not_there_has_its_own_exit_code() {
     );
     world.set("BOSA_AUTH_ROOT_KEYS", crate::support::ROOT_KEYS);
     world.set("AUTH_SECRET_KEY", crate::support::SIGNING_KEY);
-    world.run(&["client", "list"]).refused(5);
-    world.run(&["doctor"]).expect(1);
+    let said = world.run(&["client", "list"]).refused(5);
+    assert_eq!(
+        said.matches("the database is unavailable").count(),
+        1,
+        "{said}"
+    );
+    let found = world.run(&["doctor"]).expect(1);
+    for text in [&said, &found.stdout] {
+        assert!(text.contains("refused"), "{text}");
+    }
 }
 
 #[test]
@@ -126,6 +134,9 @@ fn a_verb_that_finds_nothing_names_the_path() {
     let said = world
         .run(&["client", "list", "--data-dir", "some-where"])
         .refused(2);
-    assert!(said.contains("some-where/bosa-auth.db"), "{said}");
+    assert!(
+        said.contains("some-where/bosa-auth.db\nhelp: run bosa-auth init"),
+        "{said}"
+    );
     assert!(!world.path().join("some-where").exists());
 }
