@@ -152,6 +152,8 @@ fn configuration(
 ) -> Result<Configuration, Error> {
     let mut settings = vec![
         ("BOSA_AUTH_ROOT_KEYS", Secret::from(ROOT_KEYS)),
+        // The harder case: what was verified once is answered from memory.
+        ("BOSA_AUTH_STALENESS_MS", Secret::from("1000")),
         ("BOSA_WHITELISTED_KEYS", Secret::from(MASTER_KEY)),
         ("BOSA_AUTH_ARGON2_MEMORY_MIB", Secret::from("64")),
     ];
