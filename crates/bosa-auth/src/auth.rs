@@ -162,6 +162,7 @@ impl Auth {
             &store,
             &mut settings,
             &place,
+            mode,
             clock.as_ref(),
             entropy.as_ref(),
         )

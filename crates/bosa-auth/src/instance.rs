@@ -12,6 +12,7 @@ use bosa_auth_store::root_keys::{self, CanaryRow};
 use bosa_auth_store::{Opaque, Source, Store};
 use uuid::Uuid;
 
+use crate::auth::OpenMode;
 use crate::error::{Error, Result};
 use crate::key_files::{KeyDirectory, MASTER_KEY, ROOT_KEYS, SIGNING_KEY};
 use crate::settings::{MasterKeys, Settings, how_to_make};
@@ -63,34 +64,66 @@ impl KeyPlace {
     }
 }
 
-/// Opens the instance of the database, or makes it when there is none yet.
+/// Opens the instance of the database, or in `Create` mode makes it when there is none yet.
+///
+/// The canaries come first: no key is made beside a database that is not this one's.
 ///
 /// # Errors
-/// `Configuration`: a key is missing or wrong, or the instance was moved elsewhere.
+/// `Configuration`: there is no instance, a key is missing or wrong, or the instance was moved
+/// elsewhere.
 pub(crate) async fn establish(
     store: &Store,
     settings: &mut Settings,
     place: &KeyPlace,
+    mode: OpenMode,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<Custody> {
     let existing = instance::load(store).await?;
+    if existing.is_none() && mode == OpenMode::Existing {
+        return Err(Error::configuration(
+            "the database has its schema but holds no instance; run bosa-auth init first",
+        ));
+    }
     let root_keys = match (settings.root_keys.take(), place.read(ROOT_KEYS)?) {
         (Some(configured), _) => configured,
         (None, Some(file)) => parse_root_keys(&file, place)?,
         (None, None) if existing.is_some() => return Err(missing_root_keys(place)),
         (None, None) => generate_root_keys(place, entropy)?,
     };
+    if let Some(instance) = &existing {
+        check_custody(store, &root_keys, instance).await?;
+    }
     let signing_key = match settings.signing_key.take() {
         Some(configured) => Some(configured),
         None => kept_signing_key(settings, place, existing.is_some(), entropy)?,
     };
-    let (master_keys, generated_master_key) = kept_master_keys(settings, place, entropy)?;
+    let (master_keys, generated_master_key) = kept_master_keys(settings, place, mode, entropy)?;
     let instance = match existing {
         Some(instance) => instance,
-        None => create(store, settings, &root_keys, clock, entropy).await?,
+        None => {
+            let instance = create(store, settings, &root_keys, clock, entropy).await?;
+            // Another process may have been faster, with other keys.
+            check_custody(store, &root_keys, &instance).await?;
+            instance
+        }
     };
-    check_canaries(store, &root_keys, &instance).await?;
+    Ok(Custody {
+        instance,
+        root_keys,
+        signing_key,
+        master_keys,
+        generated_master_key,
+    })
+}
+
+/// Opens every canary of an instance, which must not have gone elsewhere.
+async fn check_custody(
+    store: &Store,
+    root_keys: &RootKeyring,
+    instance: &InstanceRow,
+) -> Result<()> {
+    check_canaries(store, root_keys, instance).await?;
     if instance.state == InstanceState::Moved {
         let target = instance
             .moved_to
@@ -100,13 +133,7 @@ pub(crate) async fn establish(
             "this database was moved to {target}; start with that one"
         )));
     }
-    Ok(Custody {
-        instance,
-        root_keys,
-        signing_key,
-        master_keys,
-        generated_master_key,
-    })
+    Ok(())
 }
 
 /// Opens every canary that the database holds.
@@ -211,6 +238,7 @@ fn kept_signing_key(
 fn kept_master_keys(
     settings: &mut Settings,
     place: &KeyPlace,
+    mode: OpenMode,
     entropy: &dyn Entropy,
 ) -> Result<(MasterKeys, Option<Secret>)> {
     if let Some(configured) = settings.master_keys.take() {
@@ -226,6 +254,9 @@ fn kept_master_keys(
     };
     if let Some(kept) = place.read(MASTER_KEY)? {
         return Ok((parse(&kept)?, None));
+    }
+    if mode == OpenMode::Existing {
+        return Ok((MasterKeys::default(), None));
     }
     let kept = place.keep(MASTER_KEY, new_master_key(entropy)?, entropy)?;
     Ok((parse(&kept)?, Some(kept)))

@@ -147,8 +147,36 @@ on_every_database! {
         let settings = [("DATABASE_AUTHENTICATION_URL", address.as_str()), ("AUTH_SECRET_KEY", SIGNING_KEY), ("BOSA_AUTH_ROOT_KEYS", ROOT_KEYS)];
         let open = async || Auth::open_configured(&configured(&settings).unwrap(), OpenMode::Existing).await;
         assert_eq!(code(open().await), "configuration");
+        bosa_auth::migrate_up(&configured(&settings).unwrap()).await.unwrap();
+        let before = crate::dump::dump(&db).await;
+        let text = refusal(open().await);
+        assert!(text.contains("no instance"), "{text}");
+        bosa_auth::doctor(&configured(&settings).unwrap()).await;
+        assert_eq!(crate::dump::dump(&db).await, before);
+        if let Some(directory) = db.directory() {
+            for name in ["root.keys", "auth_secret.key", "master.key"] {
+                assert!(!directory.join(name).exists(), "{name}");
+            }
+        }
         start(&settings).await.unwrap();
+        if let Some(directory) = db.directory() {
+            fs::remove_file(directory.join("master.key")).unwrap();
+            assert!(!open().await.unwrap().has_master_key());
+            assert!(!directory.join("master.key").exists());
+        }
         assert_eq!(code(open().await), "accepted");
+    }
+
+    async fn a_start_with_a_wrong_root_key_makes_no_key(db: TestDatabase) {
+        let address = db.address();
+        let settings = |root| [("DATABASE_AUTHENTICATION_URL", address.as_str()), ("AUTH_SECRET_KEY", SIGNING_KEY), ("BOSA_AUTH_ROOT_KEYS", root)];
+        start(&settings(ROOT_KEYS)).await.unwrap();
+        if let Some(directory) = db.directory() {
+            fs::remove_file(directory.join("master.key")).unwrap();
+            let wrong = "k1:AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+            assert!(refusal(start(&settings(wrong)).await).contains("k1"));
+            assert!(!directory.join("master.key").exists());
+        }
     }
 }
 
