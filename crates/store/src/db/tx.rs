@@ -30,6 +30,9 @@ pub(super) enum Trouble {
     Lost,
     /// The outcome of the commit is unknown: repeat, since writes change nothing the second time.
     Unknown,
+    /// The database does not answer: the transaction is over, but nothing was learned about an
+    /// earlier attempt whose outcome is unknown.
+    Unreachable,
     /// Anything else: the transaction is over.
     Failed,
 }
@@ -39,6 +42,7 @@ impl Trouble {
         match error {
             StoreError::Busy => Self::Busy,
             StoreError::OutcomeUnknown => Self::Unknown,
+            StoreError::Unavailable { .. } => Self::Unreachable,
             _ => Self::Failed,
         }
     }

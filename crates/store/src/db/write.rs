@@ -111,7 +111,11 @@ where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
 {
     let failure = |error: StoreError| (Trouble::of(&error), E::from(error));
-    let tx = postgres.begin().await.map_err(failure)?;
+    let tx = postgres.begin().await.map_err(|error| match error {
+        StoreError::Busy => failure(error),
+        // Whatever the reason, this attempt was none.
+        error => (Trouble::Unreachable, E::from(error)),
+    })?;
     let mut tx = Tx::new(TxArm::Postgres(Box::new(tx)));
     match f(&mut tx).await {
         Ok(value) => tx.commit().await.map_err(failure).map(|()| value),
@@ -147,12 +151,14 @@ impl Repeats {
     async fn allow(&mut self, trouble: Trouble) -> bool {
         let (allowed, delay) = match trouble {
             Trouble::Failed => return false,
+            // Nothing is written: the caller may well try again, and need not wait for us.
+            Trouble::Unreachable if !self.unknown => return false,
             Trouble::Busy => {
                 self.busy += 1;
                 let delay = Duration::from_millis(1 << self.busy.min(7));
                 (self.busy <= MAX_BUSY, delay)
             }
-            Trouble::Lost | Trouble::Unknown => {
+            Trouble::Lost | Trouble::Unknown | Trouble::Unreachable => {
                 self.unknown |= trouble == Trouble::Unknown;
                 self.lost += 1;
                 (self.lost <= MAX_LOST, Duration::from_millis(20) * self.lost)

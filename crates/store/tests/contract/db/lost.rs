@@ -4,6 +4,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
 };
+use std::time::Duration;
 
 use bosa_auth_store::{BoxFuture, Db, DbOptions, StoreError, Tx, params};
 use bosa_auth_testkit::TestDatabase;
@@ -48,6 +49,41 @@ async fn an_outcome_that_stays_unknown_is_reported() -> Outcome {
     let (_db, attempts, result) = lose_commits(u32::MAX).await?;
     assert_eq!(result, Err(StoreError::OutcomeUnknown));
     assert_eq!(attempts, 4);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_outcome_stays_unknown_when_the_server_gives_no_answer() -> Outcome {
+    let db = TestDatabase::postgres().await;
+    with_items(db.db()).await?;
+    let killer = Db::open(&db.url(), DbOptions::default()).await?;
+    let impatient = DbOptions {
+        statement_timeout: Duration::from_millis(200),
+        ..DbOptions::default()
+    };
+    let impatient = Db::open(&db.url(), impatient).await?;
+    let attempts = Arc::new(AtomicU32::new(0));
+    let result = impatient
+        .write(move |tx| -> BoxFuture<'_, Outcome> {
+            let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+            let killer = killer.clone();
+            Box::pin(async move {
+                tx.execute(INSERT_ONCE, params![1_i64, "a"]).await?;
+                match attempt {
+                    0 => terminate(tx, &killer).await,
+                    _ => tx.query(NO_ANSWER, params![]).await.map(drop),
+                }
+            })
+        })
+        .await;
+    assert_eq!(result, Err(StoreError::OutcomeUnknown));
+
+    let unanswered = impatient
+        .write(|tx| -> BoxFuture<'_, Outcome> {
+            Box::pin(async move { tx.query(NO_ANSWER, params![]).await.map(drop) })
+        })
+        .await;
+    assert!(matches!(unanswered, Err(StoreError::Unavailable { .. })));
     Ok(())
 }
 
@@ -128,6 +164,9 @@ async fn terminate(tx: &mut Tx, killer: &Db) -> Outcome {
 const INCREMENT_ONE: &str = "update item set n = n + 1 where id = $1";
 
 const TERMINATE_OURSELVES: &str = "select pg_terminate_backend(pg_backend_pid())";
+
+/// Takes longer than any limit.
+const NO_ANSWER: &str = "select cast(pg_sleep(3600) as text)";
 
 /// Waits until the process is gone.
 const TERMINATE: &str = "select pg_terminate_backend(cast($1 as integer), 5000)";
