@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bosa_auth_core::Timestamp;
 use bosa_auth_store::nodes::{self, NodeRow};
-use bosa_auth_store::{changes, clients, idempotency, tokens};
+use bosa_auth_store::{BoxFuture, StoreError, Tx, changes, clients, idempotency, tokens};
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
@@ -131,30 +131,29 @@ impl Inner {
         );
         self.store
             .write(move |tx| {
-                Box::pin(async move {
-                    idempotency::prune(tx, records).await?;
-                    changes::prune(tx, feed).await?;
-                    nodes::prune(tx, seen).await?;
-                    Ok::<_, Error>(())
-                })
+                Box::pin(async move { nodes::prune(tx, seen).await.map_err(Error::from) })
             })
             .await?;
         let ended = before(now, KEEP_TOKENS);
-        loop {
-            let pruned = self
-                .store
-                .write(move |tx| {
-                    Box::pin(async move {
-                        tokens::prune(tx, ended, PRUNE_BATCH)
-                            .await
-                            .map_err(Error::from)
-                    })
-                })
-                .await?;
-            if pruned < u64::from(PRUNE_BATCH) {
-                return Ok(());
-            }
-        }
+        // In batches, so that no statement runs into its time limit, however much there is.
+        self.prune_batches(move |tx| Box::pin(idempotency::prune(tx, records, PRUNE_BATCH)))
+            .await?;
+        self.prune_batches(move |tx| Box::pin(changes::prune(tx, feed, PRUNE_BATCH)))
+            .await?;
+        self.prune_batches(move |tx| Box::pin(tokens::prune(tx, ended, PRUNE_BATCH)))
+            .await
+    }
+
+    async fn prune_batches(
+        &self,
+        batch: impl for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, std::result::Result<u64, StoreError>>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<()> {
+        while self.store.write(batch.clone()).await? >= u64::from(PRUNE_BATCH) {}
+        Ok(())
     }
 }
 

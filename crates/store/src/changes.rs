@@ -186,12 +186,13 @@ pub async fn poll(db: &Db, from: i64, limit: u32) -> Result<Option<FeedPage>, St
     Ok(Some(page))
 }
 
-/// Forgets all changes before the first one of `before` or later, never the newest; returns how many.
+/// Forgets up to `limit` changes before the first one of `before` or later, the oldest first and
+/// never the newest; returns how many.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn prune(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(PRUNE, params![before]).await
+pub async fn prune(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    tx.execute(PRUNE, params![before, limit]).await
 }
 
 impl ChangeRow {
@@ -226,5 +227,6 @@ statements! {
     POLL = "select 1, 0, h.seq, h.mark, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
         from bosa_feed_head h left join bosa_changes c on c.seq >= $1 order by c.seq limit $2";
     PRUNE = "delete from bosa_changes where seq < coalesce( \
-        (select min(seq) from bosa_changes where at >= $1), (select seq from bosa_feed_head))";
+        (select seq from bosa_changes where at >= $1 order by seq limit 1), (select seq from bosa_feed_head)) \
+        and seq < (select seq from bosa_changes order by seq limit 1) + $2";
 }

@@ -117,12 +117,12 @@ pub async fn complete(
     .map(drop)
 }
 
-/// Forgets records made before `before`; returns how many.
+/// Forgets up to `limit` records made before `before`; returns how many.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn prune(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(PRUNE, params![before]).await
+pub async fn prune(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    tx.execute(PRUNE, params![before, limit]).await
 }
 
 statements! {
@@ -133,5 +133,7 @@ statements! {
         from bosa_idempotency where caller = $1 and route = $2 and key_digest = $3";
     COMPLETE = "update bosa_idempotency set status = $4, resource_id = $5 \
         where caller = $1 and route = $2 and key_digest = $3";
-    PRUNE = "delete from bosa_idempotency where created_at < $1";
+    PRUNE = "delete from bosa_idempotency where (caller, route, key_digest) in \
+        (select caller, route, key_digest from bosa_idempotency where created_at < $1 \
+        order by created_at limit $2)";
 }

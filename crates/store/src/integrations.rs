@@ -91,6 +91,22 @@ impl<S: Source> ClientScope<S> {
         row.as_ref().map(read_with_key).transpose()
     }
 
+    /// Finds an account of a user by its id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn integration(
+        &mut self,
+        user_id: UserId,
+        id: IntegrationId,
+    ) -> Result<Option<IntegrationRow>, StoreError> {
+        let row = self
+            .source
+            .row(FIND, params![self.client_id, user_id, id])
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
     /// Tells whether a user has an account at a connector.
     ///
     /// # Errors
@@ -246,6 +262,8 @@ statements! {
     DEFAULT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 and a.selected");
     NAMED = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
         and a.user_identifier = $4");
+    FIND = concat!("select ", integration_columns!(), " from bosa_integrations a \
+        where a.client_id = $1 and a.user_id = $2 and a.id = $3");
     HAS = "select 1 from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 limit 1";
     LIST = select_with_key!("a.client_id = $1 and a.user_id = $2 \
         order by a.connector, a.created_at, a.id");

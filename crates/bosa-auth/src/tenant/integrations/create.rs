@@ -139,17 +139,7 @@ impl Tenant {
         user_id: UserId,
         id: IntegrationId,
     ) -> Result<IntegrationRow> {
-        let found = self
-            .auth
-            .inner
-            .store
-            .client(self.id())
-            .integrations(user_id, None)
-            .await?;
-        found
-            .into_iter()
-            .map(|found| found.integration)
-            .find(|row| row.id == id)
-            .ok_or(NOT_FOUND)
+        let mut client = self.auth.inner.store.client(self.id());
+        client.integration(user_id, id).await?.ok_or(NOT_FOUND)
     }
 }

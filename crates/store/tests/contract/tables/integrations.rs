@@ -43,6 +43,7 @@ on_every_database! {
         let found = scope.named_integration(ours.user, "github", "second").await.unwrap().unwrap();
         assert_eq!(found.integration, account(&ours, ours.second, "second"));
         assert_eq!(found.key, data_key(ours.data_key));
+        assert_eq!(scope.integration(ours.user, ours.second).await, Ok(Some(found.integration)));
         assert_eq!(scope.has_integration(ours.user, "github").await, Ok(true));
         assert_eq!(scope.has_integration(ours.user, "slack").await, Ok(false));
         assert_eq!(scope.has_integration(ours.user, "").await, Ok(false));

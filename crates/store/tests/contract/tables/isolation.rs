@@ -47,6 +47,7 @@ on_every_database! {
         assert!(scope.tokens(theirs.user, all()).await.unwrap().items.is_empty());
         assert_eq!(scope.default_integration(theirs.user, "github").await, Ok(None));
         assert_eq!(scope.named_integration(theirs.user, "github", "first").await, Ok(None));
+        assert_eq!(scope.integration(theirs.user, theirs.first).await, Ok(None));
         assert_eq!(scope.has_integration(theirs.user, "github").await, Ok(false));
         assert_eq!(scope.integrations(theirs.user, None).await, Ok(vec![]));
         assert_eq!(scope.integrations(theirs.user, Some("github")).await, Ok(vec![]));

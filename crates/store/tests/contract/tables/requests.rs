@@ -81,8 +81,10 @@ on_every_database! {
         assert_eq!((kept.status, kept.resource_id.as_deref()), (200, Some("user-1")));
         let other = write!(store, [] tx => idempotency::insert(tx, &scope("b"), &request(3)).await);
         assert_eq!(other, Ok(true), "another caller has its own keys");
-        assert_eq!(write!(store, [] tx => idempotency::prune(tx, at(1)).await), Ok(0));
-        assert_eq!(write!(store, [] tx => idempotency::prune(tx, at(2)).await), Ok(2));
+        assert_eq!(write!(store, [] tx => idempotency::prune(tx, at(1), 10).await), Ok(0));
+        for removed in [1, 1, 0] {
+            assert_eq!(write!(store, [] tx => idempotency::prune(tx, at(2), 1).await), Ok(removed));
+        }
     }
 
     async fn requests_with_one_key_at_once_act_once(db: TestDatabase) {
