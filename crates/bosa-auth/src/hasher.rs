@@ -71,7 +71,7 @@ impl Hasher {
             let (jobs, clock, entropy) = (jobs.clone(), clock.clone(), entropy.clone());
             std::thread::Builder::new()
                 .name(format!("bosa-auth-hash-{number}"))
-                .spawn(move || work(&jobs, clock.as_ref(), entropy.as_ref()))
+                .spawn(move || work(&jobs, largest, clock.as_ref(), entropy.as_ref()))
                 .map_err(Error::internal)?;
         }
         Ok(Self {
@@ -149,8 +149,9 @@ fn overloaded() -> Error {
     }
 }
 
-/// One thread: takes jobs until the pool is dropped, reusing its memory.
-fn work(jobs: &Mutex<Receiver<Job>>, clock: &dyn Clock, entropy: &dyn Entropy) {
+/// One thread: takes jobs until the pool is dropped, reusing its memory up to `largest_mib`.
+fn work(jobs: &Mutex<Receiver<Job>>, largest_mib: u32, clock: &dyn Clock, entropy: &dyn Entropy) {
+    let keep_kib = usize::try_from(largest_mib.saturating_mul(1024)).unwrap_or(usize::MAX);
     let mut memory = HashMemory::default();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -162,11 +163,17 @@ fn work(jobs: &Mutex<Receiver<Job>>, clock: &dyn Clock, entropy: &dyn Entropy) {
         else {
             return;
         };
+        if answer.is_closed() {
+            // Nobody waits for it any more, and no work was begun.
+            continue;
+        }
         let result = if clock.monotonic() > deadline {
             Err(overloaded())
         } else {
             carry_out(work, &mut memory, entropy)
         };
+        // A stored hash may have been made at a cost that is not allowed for here.
+        memory.shrink_to(keep_kib);
         // A caller that has gone is no reason to stop.
         drop(answer.send(result));
     }

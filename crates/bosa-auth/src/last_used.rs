@@ -1,7 +1,7 @@
 //! When each API key was last used, written in batches and at most once a minute per key.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bosa_auth_core::{ApiKeyId, Timestamp};
 use bosa_auth_store::api_keys;
@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 pub(crate) const ONCE_IN_SECONDS: i64 = 60;
 /// Keys beyond this number wait for the next minute.
 const MOST_WAITING: usize = 100_000;
+/// Keys of one transaction.
+const BATCH: usize = 500;
 
 /// Uses that are not written yet.
 #[derive(Debug, Default)]
@@ -42,15 +44,16 @@ impl Inner {
     /// Writes what was noted; what could not be written is noted again at the next use.
     pub(crate) async fn write_last_used(&self) -> Result<()> {
         let taken = self.last_used.take();
-        if taken.is_empty() {
-            return Ok(());
+        // Each batch holds its rows until its commit: nobody who revokes a key waits for long.
+        for batch in taken.chunks(BATCH) {
+            let batch: Arc<[_]> = batch.into();
+            self.store
+                .write(move |tx| {
+                    let batch = batch.clone();
+                    Box::pin(async move { api_keys::touch(tx, &batch).await.map_err(Error::from) })
+                })
+                .await?;
         }
-        self.store
-            .write(move |tx| {
-                let taken = taken.clone();
-                Box::pin(async move { api_keys::touch(tx, &taken).await.map_err(Error::from) })
-            })
-            .await
-            .map(drop)
+        Ok(())
     }
 }
