@@ -1,11 +1,13 @@
 //! Limits on attempts whose refusal costs a password hash.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bosa_auth_core::{ClientId, Clock};
+use bosa_auth_core::{ClientId, Clock, UserId};
 use governor::clock::{Clock as GovernorClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -35,6 +37,19 @@ pub(crate) struct Throttle {
     by_user: Keyed<(ClientId, [u8; 32])>,
     by_address: Keyed<Option<IpAddr>>,
     timekeeper: Timekeeper,
+    /// The numbers of entries at which the next housekeeping is due.
+    crowded_users: AtomicUsize,
+    crowded_addresses: AtomicUsize,
+}
+
+/// Whose attempts are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Attempted<'a> {
+    /// The user of this identifier, known or not, with a chosen secret.
+    Identifier(&'a str),
+    /// The user whose id is inside an imported secret. Counted apart, because who floods an
+    /// identifier does not know the id: the first log-in with a right imported secret stays free.
+    Imported(UserId),
 }
 
 impl Throttle {
@@ -55,6 +70,8 @@ impl Throttle {
                 timekeeper.clone(),
             ),
             timekeeper,
+            crowded_users: AtomicUsize::new(HOUSEKEEPING),
+            crowded_addresses: AtomicUsize::new(HOUSEKEEPING),
         }
     }
 
@@ -62,15 +79,15 @@ impl Throttle {
     ///
     /// # Errors
     /// `RateLimited` when there were too many.
-    pub(crate) fn count_user(&self, client_id: ClientId, identifier: &str) -> Result<()> {
+    pub(crate) fn count_user(&self, client_id: ClientId, attempted: Attempted<'_>) -> Result<()> {
         use sha2::Digest as _;
-        if self.by_user.len() > HOUSEKEEPING {
-            self.by_user.retain_recent();
-        }
-        let key = (
-            client_id,
-            sha2::Sha256::digest(identifier.as_bytes()).into(),
-        );
+        drop_old(&self.by_user, &self.crowded_users);
+        let digest = sha2::Sha256::new();
+        let digest = match attempted {
+            Attempted::Identifier(identifier) => digest.chain_update([0]).chain_update(identifier),
+            Attempted::Imported(id) => digest.chain_update([1]).chain_update(id.as_uuid()),
+        };
+        let key = (client_id, digest.finalize().into());
         self.by_user
             .check_key(&key)
             .map_err(|refusal| self.limited(refusal.wait_time_from(self.timekeeper.now())))
@@ -82,9 +99,7 @@ impl Throttle {
     /// # Errors
     /// `RateLimited` when there were too many.
     pub(crate) fn count_address(&self, address: Option<IpAddr>) -> Result<()> {
-        if self.by_address.len() > HOUSEKEEPING {
-            self.by_address.retain_recent();
-        }
+        drop_old(&self.by_address, &self.crowded_addresses);
         self.by_address
             .check_key(&address.map(network))
             .map_err(|refusal| self.limited(refusal.wait_time_from(self.timekeeper.now())))
@@ -100,6 +115,16 @@ impl Throttle {
             retry_after: wait.max(Duration::from_secs(1)),
         }
     }
+}
+
+/// Looks at every entry, and so not before there are twice as many as the last time had left.
+fn drop_old<K: Hash + Eq + Clone>(limiter: &Keyed<K>, crowded: &AtomicUsize) {
+    if limiter.len() < crowded.load(Ordering::Relaxed) {
+        return;
+    }
+    limiter.retain_recent();
+    let next = limiter.len().saturating_mul(2).max(HOUSEKEEPING);
+    crowded.store(next, Ordering::Relaxed);
 }
 
 /// One subscriber usually has a whole /64 of IPv6.
@@ -144,5 +169,51 @@ impl std::ops::Add<Nanos> for Moment {
 
     fn add(self, duration: Nanos) -> Moment {
         Moment(self.0.saturating_add(duration.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bosa_auth_core::ManualClock;
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_identifiers_is_forgotten_when_its_time_is_over() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        let throttle = Throttle::new(Arc::new(clock.clone()));
+        let client = ClientId::from(Uuid::nil());
+        let flood = |from: usize, to: usize| {
+            for number in from..to {
+                let name = number.to_string();
+                throttle
+                    .count_user(client, Attempted::Identifier(&name))
+                    .unwrap();
+            }
+        };
+        flood(0, HOUSEKEEPING + 2);
+        // Nothing was old enough: the next look is due at twice the number.
+        assert_eq!(
+            throttle.crowded_users.load(Ordering::Relaxed),
+            2 * HOUSEKEEPING
+        );
+        clock.advance(Duration::from_secs(120));
+        flood(HOUSEKEEPING + 2, 2 * HOUSEKEEPING + 2);
+        assert!(throttle.by_user.len() <= HOUSEKEEPING);
+    }
+
+    #[test]
+    fn attempts_on_an_identifier_do_not_count_for_the_imported_secret() {
+        let throttle = Throttle::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));
+        let (client, user) = (ClientId::from(Uuid::nil()), UserId::from(Uuid::nil()));
+        while throttle
+            .count_user(client, Attempted::Identifier("ana"))
+            .is_ok()
+        {}
+        throttle
+            .count_user(client, Attempted::Imported(user))
+            .unwrap();
     }
 }

@@ -15,12 +15,13 @@ use crate::error::{Error, Result};
 use crate::model::{TokenModel, UserModel};
 use crate::operator::client_model;
 use crate::principal::Tenant;
+use crate::throttle::Attempted;
 
 /// What limits the attempts that cost a password hash.
 #[derive(Debug, Clone, Copy)]
 enum Quota<'a> {
-    /// The user, known or not, by the identifier that was given.
-    User(&'a Tenant, &'a str),
+    /// The user, known or not.
+    User(&'a Tenant, Attempted<'a>),
     /// Where the caller comes from, when there is no client key.
     Address(Option<IpAddr>),
 }
@@ -76,7 +77,6 @@ impl Tenant {
     async fn check_secret(&self, identifier: &str, secret: &str) -> Result<UserWithClient> {
         let inner = &self.auth.inner;
         let lookup = lookup_form(identifier);
-        let quota = Quota::User(self, lookup.as_deref().unwrap_or(identifier));
         match PresentedUserSecret::classify(secret) {
             PresentedUserSecret::Current(presented) | PresentedUserSecret::Imported(presented) => {
                 let found = inner
@@ -85,10 +85,12 @@ impl Tenant {
                     .user(presented.user_id())
                     .await?;
                 let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
+                let quota = Quota::User(self, Attempted::Imported(presented.user_id()));
                 check_machine(inner, &presented, found, quota).await
             }
             PresentedUserSecret::Chosen(secret) => {
-                count(inner, quota)?;
+                let attempted = Attempted::Identifier(lookup.as_deref().unwrap_or(identifier));
+                count(inner, Quota::User(self, attempted))?;
                 let mut client = inner.store.client(self.id());
                 let found = match &lookup {
                     Some(identifier) => client.user_by_identifier(identifier).await?,
@@ -285,7 +287,7 @@ fn active(found: UserWithClient) -> Result<UserWithClient> {
 
 fn count(inner: &Inner, quota: Quota<'_>) -> Result<()> {
     match quota {
-        Quota::User(tenant, identifier) => inner.throttle.count_user(tenant.id(), identifier),
+        Quota::User(tenant, attempted) => inner.throttle.count_user(tenant.id(), attempted),
         Quota::Address(address) => inner.throttle.count_address(address),
     }
 }

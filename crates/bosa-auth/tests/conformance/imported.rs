@@ -113,6 +113,18 @@ on_every_database! {
         assert_eq!(code(world.verify(&client, &signed(&json!({ "typ": "JWT", "alg": "HS256" }), &unknown)).await), "invalid_token");
     }
 
+    async fn attempts_on_an_identifier_do_not_lock_out_its_imported_secret(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let client = world.client("acme").await;
+        let user = world.user(&client, "ana").await;
+        let secret = import_secret(&db, &user).await;
+        let login = async |secret: &str| {
+            code(world.auth.authenticate_user_service().authenticate_user(&client.key, "ana", secret).await)
+        };
+        while login("a guess that is wrong").await != "rate_limited" {}
+        assert_eq!(login(&secret).await, "accepted");
+    }
+
     async fn an_imported_secret_opens_and_is_a_digest_from_then_on(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;
