@@ -48,6 +48,13 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     // Listening first: a start that finds its address taken leaves nothing behind.
     let listeners = listen(configuration).await?;
     let auth = Auth::open_configured(configuration, OpenMode::Create).await?;
+    let keys = auth.operator().signing_keys().await?;
+    if !keys.iter().any(|key| key.signs) {
+        tracing::warn!(
+            "there is no signing key: nobody can log in until AUTH_SECRET_KEY is set, \
+             auth_secret.key is restored or bosa-auth signing-key rotate has been run"
+        );
+    }
     auth.start_maintenance();
     Welcome::new(configuration, auth.description(), &listeners)?.print(context.output);
     let served = bosa_auth_http::serve(auth.clone(), config, listeners, stop).await;

@@ -191,6 +191,20 @@ on_every_database! {
 }
 
 #[test]
+fn a_start_without_a_signing_key_says_that_nobody_can_log_in() {
+    let world = World::new();
+    assert!(!Server::spawn(&world).log_until_ready().contains("WARN"));
+    std::fs::remove_file(world.path().join("bosa-auth-data/auth_secret.key")).unwrap();
+    let log = Server::spawn(&world).log_until_ready();
+    assert!(log.contains("there is no signing key"), "{log}");
+    let found = world.run(&["doctor"]).expect(1);
+    let said = "there is no signing key\n         remedy: set AUTH_SECRET_KEY";
+    assert!(found.stdout.contains(said), "{found:?}");
+    world.run(&["signing-key", "rotate"]).expect(0);
+    assert!(!Server::spawn(&world).log_until_ready().contains("WARN"));
+}
+
+#[test]
 fn two_first_starts_at_once_share_one_data_directory() {
     for _ in 0..5 {
         let world = World::new();

@@ -62,6 +62,26 @@ impl Drop for Server {
 pub(crate) struct Starting(Child);
 
 impl Starting {
+    /// Waits until it has said where it listens, ends it and returns its log until then.
+    pub(crate) fn log_until_ready(mut self) -> String {
+        let mut stdout = BufReader::new(self.0.stdout.take().unwrap());
+        let mut line = String::new();
+        while line != "}\n" {
+            line.clear();
+            assert_ne!(
+                stdout.read_line(&mut line).unwrap(),
+                0,
+                "the server did not start"
+            );
+        }
+        self.0.kill().unwrap();
+        let mut log = String::new();
+        let mut stderr = self.0.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        self.0.wait().unwrap();
+        log
+    }
+
     /// Waits until it has said where it listens.
     pub(crate) fn ready(mut self) -> Server {
         let mut stdout = BufReader::new(self.0.stdout.take().unwrap());
