@@ -85,6 +85,8 @@ on_every_database! {
                     .exclusive_write::<_, StoreError, _>(move |tx| {
                         let signals = signals.lock().unwrap().take();
                         Box::pin(async move {
+                            // The lock is taken with the first statement.
+                            instance::load(&mut *tx).await?;
                             if let Some((locked, wait)) = signals {
                                 locked.send(()).unwrap();
                                 wait.await.unwrap();
