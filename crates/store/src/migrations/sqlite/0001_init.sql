@@ -64,6 +64,7 @@ create table bosa_clients (
 ) strict;
 
 create unique index bosa_clients_name on bosa_clients (name);
+create index bosa_clients_deleting on bosa_clients (id) where state = 'deleting';
 
 -- Keys that seal the values of one client.
 create table bosa_data_keys (
@@ -184,6 +185,7 @@ create table bosa_integrations (
 ) strict;
 
 create unique index bosa_integrations_id on bosa_integrations (id);
+create index bosa_integrations_user on bosa_integrations (client_id, user_id, id);
 create unique index bosa_integrations_account on bosa_integrations (client_id, user_id, connector, user_identifier);
 create unique index bosa_integrations_one_default on bosa_integrations (client_id, user_id, connector) where selected;
 create index bosa_integrations_data_key on bosa_integrations (client_id, data_key_id);

@@ -44,6 +44,59 @@ async fn every_statement_is_understood_by_postgresql() {
     }
 }
 
+/// Tables whose rows grow with the use of the system.
+const LARGE: [&str; 9] = [
+    "bosa_clients",
+    "bosa_api_keys",
+    "bosa_users",
+    "bosa_tokens",
+    "bosa_integrations",
+    "bosa_integration_sets",
+    "bosa_data_keys",
+    "bosa_audit_events",
+    "bosa_idempotency",
+];
+
+#[tokio::test]
+async fn no_statement_reads_a_large_table_from_end_to_end() {
+    // What is asked for once, by an operator or by a restore.
+    let closed = [
+        "counts::COUNTS",
+        "api_keys::REVOKE_ALL",
+        "clients::END_ALL_TOKENS",
+        "data_keys::CLIENTS_UNDER",
+    ];
+    let db = TestDatabase::sqlite().await.migrated().await;
+    let path = db.url();
+    let connection = rusqlite::Connection::open(path.sqlite_path().unwrap()).unwrap();
+    for (name, sql) in statements() {
+        let short = name.trim_start_matches("bosa_auth_store::");
+        let mut plan = connection
+            .prepare(&format!("explain query plan {sql}"))
+            .unwrap();
+        let mut rows = plan.raw_query();
+        while let Some(row) = rows.next().unwrap() {
+            let step: String = row.get(3).unwrap();
+            let mut words = step.split(' ');
+            let scans = words.next() == Some("SCAN");
+            let alias = words.next().unwrap_or_default();
+            let large = LARGE
+                .iter()
+                .any(|table| alias == *table || sql.contains(&format!("{table} {alias} ")));
+            // A partial index holds only what is asked for.
+            let partial = step.contains("_deleting") || step.contains("_one_");
+            let allowed = closed.contains(&short) || partial;
+            assert!(!(scans && large) || allowed, "{name}: {step}");
+            if short.starts_with("integrations::PAGE") && short != "integrations::PAGE_ALL" {
+                assert!(
+                    step.contains("(client_id=? AND user_id=? AND id>?)"),
+                    "{name}: {step}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn every_conflict_clause_names_its_target() {
     for (name, sql) in statements() {
