@@ -315,7 +315,12 @@ impl Operator {
                     if begin(tx, &event, None, Uuid::nil()).await? != Begun::Fresh {
                         return Ok(Outcome::Unchanged(()));
                     }
-                    signing_keys::retire(tx, &kid).await?;
+                    if !signing_keys::retire(tx, &kid).await? {
+                        // Another call was faster.
+                        return Err(Error::NotFound {
+                            what: "generated signing key",
+                        });
+                    }
                     Ok(Outcome::Changed(()))
                 })
             })

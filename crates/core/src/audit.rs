@@ -90,6 +90,8 @@ text_enum! {
         SigningKeyRotate = "signing_key.rotate",
         /// A signing key stopped being accepted.
         SigningKeyRetire = "signing_key.retire",
+        /// Everything was read for a backup.
+        InstanceBackup = "instance.backup",
         /// The instance was closed by a backup that moves it.
         InstanceBackupMove = "instance.backup_move",
         /// The instance was read from a backup.

@@ -289,7 +289,8 @@ impl ClientScope<&mut Tx> {
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
-        for statement in [DELETE_TOKENS, DELETE_INTEGRATIONS, DELETE_SETS] {
+        // The sets before their accounts, as every change of an account has it.
+        for statement in [DELETE_TOKENS, LOCK_SETS, DELETE_INTEGRATIONS, DELETE_SETS] {
             self.source
                 .execute(statement, params![self.client_id, id])
                 .await?;
@@ -417,6 +418,7 @@ statements! {
     END_TOKENS = "update bosa_users set generation = generation + 1, version = version + 1, updated_at = $3 \
         where client_id = $1 and id = $2";
     DELETE_TOKENS = "delete from bosa_tokens where client_id = $1 and user_id = $2";
+    LOCK_SETS = "update bosa_integration_sets set version = version + 1 where client_id = $1 and user_id = $2";
     DELETE_INTEGRATIONS = "delete from bosa_integrations where client_id = $1 and user_id = $2";
     DELETE_SETS = "delete from bosa_integration_sets where client_id = $1 and user_id = $2";
     DELETE = "delete from bosa_users where client_id = $1 and id = $2";

@@ -60,7 +60,10 @@ impl Operator {
             schema,
             event: inner.event(
                 &self.actor,
-                AuditAction::InstanceBackupMove,
+                match mode {
+                    BackupMode::Copy => AuditAction::InstanceBackup,
+                    BackupMode::Move => AuditAction::InstanceBackupMove,
+                },
                 None,
                 None,
                 None,
@@ -73,6 +76,7 @@ impl Operator {
         let running = job.clone();
         let written = match mode {
             BackupMode::Copy => {
+                self.record_copy(&job).await?;
                 inner
                     .store
                     .snapshot(move |tx| {
@@ -98,6 +102,25 @@ impl Operator {
             Ok(report) if mode == BackupMode::Copy => job.put_in_place().map(|()| report),
             Ok(report) => Ok(report),
             Err(error) => self.after_failure(&job, error).await,
+        }
+    }
+
+    /// Records a copy before anything is read: what reads on one state of the whole cannot write.
+    async fn record_copy(&self, job: &Job) -> Result<()> {
+        let event = job.event.clone();
+        let recorded = self
+            .auth
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<bool, StoreError>> {
+                let event = event.clone();
+                Box::pin(async move { audit::record(tx, &event).await })
+            })
+            .await;
+        match recorded {
+            // One that was moved takes no record any more, but may be copied.
+            Ok(_) | Err(StoreError::Moved) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -19,6 +19,8 @@ on_every_database! {
         let report =
             world.auth.operator().backup(&archive, BackupMode::Copy, Arc::new(|_| ())).await.unwrap();
         assert_eq!(report.root_keys, ["k1"]);
+        let recorded = "select action from bosa_audit_events where action = 'instance.backup'";
+        assert_eq!(db.db().read(recorded, vec![]).await.unwrap().len(), 1);
         world.verify(&client, &token).await.unwrap();
 
         for target in targets(files.path()).await {

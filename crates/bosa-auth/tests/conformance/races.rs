@@ -444,6 +444,20 @@ on_every_database! {
         }
     }
 
+    async fn a_signing_key_retired_at_once_is_retired_by_one(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let operator = world.auth.operator();
+        let old = operator.rotate_signing_key(None).await.unwrap();
+        operator.rotate_signing_key(None).await.unwrap();
+        let auth = world.auth.clone();
+        let outcomes = at_once(6, move |_| {
+            let (auth, kid) = (auth.clone(), old.kid.clone());
+            async move { code(auth.operator().retire_signing_key(&kid).await) }
+        })
+        .await;
+        check_one(&outcomes, "not_found");
+    }
+
     async fn signing_keys_rotated_at_once_leave_one_that_signs(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;
