@@ -20,7 +20,8 @@ pub(crate) enum SigningKeyCommand {
     },
     /// Stop verifying with a generated key: its tokens end.
     Retire {
-        /// The key's id, from `signing-key list`.
+        /// The key's id, from `signing-key list`; it may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

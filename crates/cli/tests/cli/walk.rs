@@ -243,7 +243,10 @@ on_every_database! {
         assert_eq!(again["algorithm"], "HS256");
         let kid = text(&made, "kid");
         world.run(&["signing-key", "retire", kid, "--yes"]).expect(0);
-        world.run(&["signing-key", "retire", "unknown", "--yes"]).refused(3);
+        for unknown in ["unknown", "-LPKWLNSE3LIziIkYMDc8", "-yKWLNSE3LIziIkYMDc8PA", "--YMDc8PA"] {
+            world.run(&["signing-key", "retire", unknown, "--yes"]).refused(3);
+            world.run(&["signing-key", "retire", "--yes", unknown]).refused(3);
+        }
 
         let steps = world.json(&["migrate", "status"]);
         assert!(steps[0]["applied_at"].is_string());
