@@ -108,13 +108,12 @@ impl<S: Source> ClientScope<S> {
         &mut self,
         query: PageQuery<ApiKeyId>,
     ) -> Result<Page<ApiKeyRow, ApiKeyId>, StoreError> {
-        let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+        let after = query.after_or(Uuid::nil());
         let rows = self
             .source
             .rows(PAGE, params![self.client_id, after, query.fetch()])
             .await?;
-        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Page::cut(items, &query, |key: &ApiKeyRow| key.id))
+        Page::read(&rows, &query, read, |key| key.id)
     }
 }
 

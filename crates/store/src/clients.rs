@@ -111,10 +111,9 @@ pub async fn page(
     mut source: impl Source,
     query: PageQuery<ClientId>,
 ) -> Result<Page<ClientRow, ClientId>, StoreError> {
-    let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+    let after = query.after_or(Uuid::nil());
     let rows = source.rows(PAGE, params![after, query.fetch()]).await?;
-    let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Page::cut(items, &query, |client: &ClientRow| client.id))
+    Page::read(&rows, &query, read, |client| client.id)
 }
 
 /// Lists the clients whose deletion was begun and not finished.

@@ -156,7 +156,7 @@ impl<S: Source> ClientScope<S> {
         connector: Option<&str>,
         query: PageQuery<IntegrationId>,
     ) -> Result<Page<IntegrationRow, IntegrationId>, StoreError> {
-        let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+        let after = query.after_or(Uuid::nil());
         let (client, limit) = (self.client_id, query.fetch());
         let rows = match connector {
             None => {
@@ -168,8 +168,7 @@ impl<S: Source> ClientScope<S> {
                 self.source.rows(PAGE_AT, params).await?
             }
         };
-        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Page::cut(items, &query, |row: &IntegrationRow| row.id))
+        Page::read(&rows, &query, read, |row| row.id)
     }
 
     /// Lists the names of a user's accounts at a connector, in alphabetical order.
@@ -196,15 +195,12 @@ impl<S: Source> ClientScope<S> {
         &mut self,
         query: PageQuery<IntegrationId>,
     ) -> Result<Page<IntegrationWithKey, IntegrationId>, StoreError> {
-        let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+        let after = query.after_or(Uuid::nil());
         let rows = self
             .source
             .rows(PAGE_ALL, params![self.client_id, after, query.fetch()])
             .await?;
-        let items = rows.iter().map(read_with_key).collect::<Result<_, _>>()?;
-        Ok(Page::cut(items, &query, |row: &IntegrationWithKey| {
-            row.integration.id
-        }))
+        Page::read(&rows, &query, read_with_key, |row| row.integration.id)
     }
 }
 

@@ -1,5 +1,10 @@
 //! Pages of a list, continued after the last key of the page before.
 
+use uuid::Uuid;
+
+use crate::db::Row;
+use crate::error::StoreError;
+
 /// Which page is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageQuery<K> {
@@ -25,8 +30,26 @@ impl<K> PageQuery<K> {
     }
 }
 
+impl<K: Copy + Into<Uuid>> PageQuery<K> {
+    /// The key after which the page begins; before the first one stands `start`.
+    pub(crate) fn after_or(&self, start: Uuid) -> Uuid {
+        self.after.map_or(start, Into::into)
+    }
+}
+
 impl<T, K> Page<T, K> {
-    pub(crate) fn cut(mut items: Vec<T>, query: &PageQuery<K>, key: impl Fn(&T) -> K) -> Self {
+    /// Makes the page of the rows that [`PageQuery::fetch`] asked for.
+    pub(crate) fn read(
+        rows: &[Row],
+        query: &PageQuery<K>,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+        key: impl Fn(&T) -> K,
+    ) -> Result<Self, StoreError> {
+        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self::cut(items, query, key))
+    }
+
+    fn cut(mut items: Vec<T>, query: &PageQuery<K>, key: impl Fn(&T) -> K) -> Self {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);

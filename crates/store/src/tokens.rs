@@ -127,7 +127,7 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         query: PageQuery<TokenId>,
     ) -> Result<Page<TokenRow, TokenId>, StoreError> {
-        let before = query.after.map_or(Uuid::max(), |id| id.as_uuid());
+        let before = query.after_or(Uuid::max());
         let rows = self
             .source
             .rows(
@@ -135,8 +135,7 @@ impl<S: Source> ClientScope<S> {
                 params![self.client_id, user_id, before, query.fetch()],
             )
             .await?;
-        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Page::cut(items, &query, |token: &TokenRow| token.id))
+        Page::read(&rows, &query, read, |token| token.id)
     }
 }
 

@@ -140,13 +140,12 @@ impl<S: Source> ClientScope<S> {
         &mut self,
         query: PageQuery<UserId>,
     ) -> Result<Page<UserRow, UserId>, StoreError> {
-        let after = query.after.map_or(Uuid::nil(), |id| id.as_uuid());
+        let after = query.after_or(Uuid::nil());
         let rows = self
             .source
             .rows(PAGE, params![self.client_id, after, query.fetch()])
             .await?;
-        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Page::cut(items, &query, |user: &UserRow| user.id))
+        Page::read(&rows, &query, read, |user| user.id)
     }
 }
 
