@@ -2,17 +2,39 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bosa_auth_store::PageQuery;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::model::PageRequest;
+use crate::model::{Page, PageRequest};
 
 /// Largest and default number of items of a page.
-pub(crate) const LARGEST_PAGE: u32 = 100;
+const LARGEST_PAGE: u32 = 100;
 const VERSION: u8 = 1;
 
+impl<T> Page<T> {
+    /// A page and the key after which the next one begins.
+    pub(crate) fn new(items: Vec<T>, next: Option<impl Into<Uuid>>) -> Self {
+        Self {
+            items,
+            next_cursor: next.map(encode),
+        }
+    }
+}
+
 impl PageRequest {
-    pub(crate) fn limit(&self) -> Result<u32> {
+    /// What the store is asked for.
+    ///
+    /// # Errors
+    /// `InvalidInput`: the limit or the cursor is not one of ours.
+    pub(crate) fn query<K: From<Uuid>>(&self) -> Result<PageQuery<K>> {
+        Ok(PageQuery {
+            after: self.after()?,
+            limit: self.limit()?,
+        })
+    }
+
+    fn limit(&self) -> Result<u32> {
         match self.limit {
             None => Ok(LARGEST_PAGE),
             Some(limit) if (1..=LARGEST_PAGE).contains(&limit) => Ok(limit),
@@ -21,7 +43,7 @@ impl PageRequest {
     }
 
     /// The key after which the page begins.
-    pub(crate) fn after<T: From<Uuid>>(&self) -> Result<Option<T>> {
+    fn after<T: From<Uuid>>(&self) -> Result<Option<T>> {
         self.cursor
             .as_deref()
             .map(|cursor| decode(cursor).map(T::from))
@@ -29,7 +51,7 @@ impl PageRequest {
     }
 }
 
-pub(crate) fn encode(key: impl Into<Uuid>) -> String {
+fn encode(key: impl Into<Uuid>) -> String {
     let key: Uuid = key.into();
     let mut bytes = vec![VERSION];
     bytes.extend_from_slice(key.as_bytes());

@@ -8,7 +8,7 @@ use bosa_auth_core::{
 };
 use bosa_auth_store::api_keys::ApiKeyRow;
 use bosa_auth_store::changes::ChangeKind;
-use bosa_auth_store::{ClientTx, PageQuery, audit};
+use bosa_auth_store::{ClientTx, audit};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin};
 use crate::memory::{Change, Outcome};
 use crate::model::{ApiKeyModel, Created, NewApiKey, Page, PageRequest};
-use crate::page;
 use crate::principal::Operator;
 
 /// Longest overlap of a rotation: 90 days.
@@ -60,10 +59,7 @@ impl Operator {
         request: PageRequest,
     ) -> Result<Page<ApiKeyModel>> {
         self.find_client(client_id).await?;
-        let query = PageQuery {
-            after: request.after()?,
-            limit: request.limit()?,
-        };
+        let query = request.query()?;
         let page = self
             .auth
             .inner
@@ -72,10 +68,7 @@ impl Operator {
             .api_keys(query)
             .await?;
         let items = page.items.iter().map(|row| model(client_id, row)).collect();
-        Ok(Page {
-            items,
-            next_cursor: page.next.map(page::encode),
-        })
+        Ok(Page::new(items, page.next))
     }
 
     /// Makes a successor with the same scopes and ends the given key after `overlap_seconds`; with

@@ -7,7 +7,7 @@ use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, 
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
 use bosa_auth_store::data_keys::DataKeyRow;
-use bosa_auth_store::{ClientTx, PageQuery, StoreError};
+use bosa_auth_store::{ClientTx, StoreError};
 use uuid::Uuid;
 
 use super::new_api_key;
@@ -17,7 +17,6 @@ use crate::idempotency::{Begun, begin};
 use crate::instance::root_key;
 use crate::memory::{Change, Outcome};
 use crate::model::{ClientModel, ClientUpdate, Created, Page, PageRequest};
-use crate::page;
 use crate::principal::Operator;
 use crate::tenant::is_storable;
 
@@ -102,15 +101,10 @@ impl Operator {
     /// # Errors
     /// `InvalidInput`: the page's limit or cursor is not one of ours.
     pub async fn get_client_list(&self, request: PageRequest) -> Result<Page<ClientModel>> {
-        let query = PageQuery {
-            after: request.after()?,
-            limit: request.limit()?,
-        };
+        let query = request.query()?;
         let page = clients::page(&self.auth.inner.store, query).await?;
-        Ok(Page {
-            items: page.items.iter().filter(is_present).map(model).collect(),
-            next_cursor: page.next.map(page::encode),
-        })
+        let items = page.items.iter().filter(is_present).map(model).collect();
+        Ok(Page::new(items, page.next))
     }
 
     /// Finds a client by its id, suspended ones too.

@@ -12,7 +12,7 @@ use bosa_auth_core::{
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::tokens::{self, TokenIssue, TokenRow, TokenWithOwner};
 use bosa_auth_store::users::UserWithClient;
-use bosa_auth_store::{ClientTx, InstanceState, PageQuery, StoreError};
+use bosa_auth_store::{ClientTx, InstanceState, StoreError};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -23,7 +23,6 @@ use crate::idempotency::{Begun, IdempotencyRecord, begin, in_progress};
 use crate::memory::{Change, Outcome};
 use crate::model::{ClientModel, Created, Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
 use crate::operator::client_model;
-use crate::page;
 use crate::principal::Tenant;
 use crate::signing_keys::Verifier;
 
@@ -218,10 +217,7 @@ impl Tenant {
     ) -> Result<Page<TokenInfo>> {
         self.require(Scope::UsersRead)?;
         let inner = &self.auth.inner;
-        let query = PageQuery {
-            after: request.after()?,
-            limit: request.limit()?,
-        };
+        let query = request.query()?;
         let owner = inner.store.client(self.id()).user(user_id).await?;
         let owner = owner.ok_or(Error::NotFound { what: "user" })?;
         let page = inner.store.client(self.id()).tokens(user_id, query).await?;
@@ -231,10 +227,7 @@ impl Tenant {
             .iter()
             .map(|row| info(row, &owner, now))
             .collect();
-        Ok(Page {
-            items,
-            next_cursor: page.next.map(page::encode),
-        })
+        Ok(Page::new(items, page.next))
     }
 
     async fn revoke(&self, id: TokenId, user_id: UserId) -> Result<bool> {

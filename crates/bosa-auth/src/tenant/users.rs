@@ -6,10 +6,10 @@ use bosa_auth_core::{
     AuditAction, ChosenSecret, ClientId, CredentialKind, Identifier, Scope, Secret, SecretKind,
     UserId, UserState, issue_user_secret,
 };
+use bosa_auth_store::ClientTx;
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::clients::Updated;
 use bosa_auth_store::users::{NewSecret, StoredSecret, UserChange, UserRow};
-use bosa_auth_store::{ClientTx, PageQuery};
 use uuid::Uuid;
 
 use crate::auth::Inner;
@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::idempotency::{Begun, begin, in_progress};
 use crate::memory::{Change, Outcome};
 use crate::model::{Created, NewUser, Page, PageRequest, UserComplete, UserModel, UserUpdate};
-use crate::page;
 use crate::principal::Tenant;
 
 /// What is shown in place of a preview of a chosen secret.
@@ -177,15 +176,10 @@ impl Tenant {
     /// lacks `users:read`.
     pub async fn list_users(&self, request: PageRequest) -> Result<Page<UserModel>> {
         self.require(Scope::UsersRead)?;
-        let query = PageQuery {
-            after: request.after()?,
-            limit: request.limit()?,
-        };
+        let query = request.query()?;
         let page = self.auth.inner.store.client(self.id()).users(query).await?;
-        Ok(Page {
-            items: page.items.iter().map(model).collect(),
-            next_cursor: page.next.map(page::encode),
-        })
+        let items = page.items.iter().map(model).collect();
+        Ok(Page::new(items, page.next))
     }
 
     /// Changes a user's identifier or suspends or resumes it. A changed identifier and a suspension

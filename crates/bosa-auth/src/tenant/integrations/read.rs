@@ -1,14 +1,12 @@
 //! Reading and listing accounts.
 
 use bosa_auth_core::{AuthStatus, ConnectorName, Scope, Secret, UserId};
-use bosa_auth_store::PageQuery;
 use bosa_auth_store::integrations::IntegrationWithKey;
 
 use super::sealed::open_integration;
 use super::{bare, model, scopes};
 use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest, ThirdPartyIntegrationAuth};
-use crate::page;
 use crate::principal::Tenant;
 
 impl Tenant {
@@ -87,10 +85,7 @@ impl Tenant {
     ) -> Result<Page<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsRead)?;
         let connector = connector.map(ConnectorName::parse).transpose()?;
-        let query = PageQuery {
-            after: request.after()?,
-            limit: request.limit()?,
-        };
+        let query = request.query()?;
         self.user_or_not_found(user_id).await?;
         let mut client = self.auth.inner.store.client(self.id());
         let connector = connector.as_ref().map(ConnectorName::as_str);
@@ -100,10 +95,7 @@ impl Tenant {
             .iter()
             .map(|row| model(row, Secret::default()))
             .collect::<Result<_>>()?;
-        Ok(Page {
-            items,
-            next_cursor: page.next.map(page::encode),
-        })
+        Ok(Page::new(items, page.next))
     }
 
     /// Whether the user has an account of the connector.
