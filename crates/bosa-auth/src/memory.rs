@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use bosa_auth_core::{Clock, InstanceId};
+use bosa_auth_core::{ApiKeyId, ClientId, Clock, InstanceId, TokenId, UserId};
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::{StoreError, Tx, changes};
 use tracing::Instrument as _;
@@ -171,8 +171,43 @@ fn address(settings: &Settings) -> Option<String> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change {
     pub(crate) kind: ChangeKind,
-    pub(crate) client_id: Option<bosa_auth_core::ClientId>,
+    pub(crate) client_id: Option<ClientId>,
     pub(crate) subject: Option<Uuid>,
+}
+
+impl Change {
+    pub(crate) fn of_client(id: ClientId) -> Self {
+        Self::within(ChangeKind::Client, id, id)
+    }
+
+    pub(crate) fn of_api_key(client_id: ClientId, id: ApiKeyId) -> Self {
+        Self::within(ChangeKind::ApiKey, client_id, id)
+    }
+
+    pub(crate) fn of_user(client_id: ClientId, id: UserId) -> Self {
+        Self::within(ChangeKind::User, client_id, id)
+    }
+
+    pub(crate) fn of_token(client_id: ClientId, id: TokenId) -> Self {
+        Self::within(ChangeKind::Token, client_id, id)
+    }
+
+    /// A change of what belongs to no client.
+    pub(crate) const fn of_instance(kind: ChangeKind) -> Self {
+        Self {
+            kind,
+            client_id: None,
+            subject: None,
+        }
+    }
+
+    fn within(kind: ChangeKind, client_id: ClientId, subject: impl Into<Uuid>) -> Self {
+        Self {
+            kind,
+            client_id: Some(client_id),
+            subject: Some(subject.into()),
+        }
+    }
 }
 
 /// Whether a transaction has changed anything.

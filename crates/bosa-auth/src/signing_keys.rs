@@ -301,11 +301,7 @@ impl Operator {
             None,
             Some(serde_json::json!({ "kid": kid }).to_string()),
         )?);
-        let change = Change {
-            kind: ChangeKind::SigningKey,
-            client_id: None,
-            subject: None,
-        };
+        let change = Change::of_instance(ChangeKind::SigningKey);
         let kid: Arc<str> = Arc::from(kid);
         let retired = kid.clone();
         inner

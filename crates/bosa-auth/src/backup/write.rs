@@ -161,11 +161,7 @@ impl Operator {
 }
 
 /// What a move ends: everything.
-const THE_INSTANCE: Change = Change {
-    kind: ChangeKind::Instance,
-    client_id: None,
-    subject: None,
-};
+const THE_INSTANCE: Change = Change::of_instance(ChangeKind::Instance);
 
 /// One backup. Its transaction may run more than once.
 struct Job {

@@ -7,7 +7,6 @@ use bosa_auth_core::{
     issue_client_key,
 };
 use bosa_auth_store::api_keys::ApiKeyRow;
-use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::{ClientTx, audit};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -123,7 +122,7 @@ impl Operator {
             None,
         )?);
         inner
-            .narrow(of_key(client_id, key_id), move |tx| {
+            .narrow(Change::of_api_key(client_id, key_id), move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
                     let mut scope = ClientTx::new(&mut *tx, client_id);
@@ -173,7 +172,7 @@ impl Operator {
         let written = new.clone();
         let narrowed = ends.map_or(new.0.id, |ends| ends.id());
         let begun = inner
-            .narrow(of_key(client_id, narrowed), move |tx| {
+            .narrow(Change::of_api_key(client_id, narrowed), move |tx| {
                 let new = written.clone();
                 Box::pin(async move {
                     let (row, event, record) = new.as_ref();
@@ -292,14 +291,6 @@ pub(super) fn new_api_key(
 
 fn has_time_left(row: &ApiKeyRow, now: Timestamp) -> bool {
     row.expires_at.is_none_or(|end| now < end)
-}
-
-fn of_key(client_id: ClientId, id: ApiKeyId) -> Change {
-    Change {
-        kind: ChangeKind::ApiKey,
-        client_id: Some(client_id),
-        subject: Some(id.as_uuid()),
-    }
 }
 
 fn model(client_id: ClientId, row: &ApiKeyRow) -> ApiKeyModel {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bosa_auth_core::vault::{DataKey, KeyPurpose, seal_key};
 use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, ScopeSet, Secret};
-use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
 use bosa_auth_store::data_keys::DataKeyRow;
 use bosa_auth_store::{ClientTx, StoreError};
@@ -149,7 +148,7 @@ impl Operator {
         )?);
         let change = Arc::new((name, update));
         inner
-            .narrow(of_client(client_id), move |tx| {
+            .narrow(Change::of_client(client_id), move |tx| {
                 let (change, event) = (change.clone(), event.clone());
                 Box::pin(async move {
                     let (name, update) = change.as_ref();
@@ -211,7 +210,7 @@ impl Operator {
             None,
         )?);
         inner
-            .narrow(of_client(client_id), move |tx| {
+            .narrow(Change::of_client(client_id), move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
                     if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
@@ -260,14 +259,6 @@ impl Inner {
                 return Ok(());
             }
         }
-    }
-}
-
-fn of_client(client_id: ClientId) -> Change {
-    Change {
-        kind: ChangeKind::Client,
-        client_id: Some(client_id),
-        subject: Some(client_id.as_uuid()),
     }
 }
 

@@ -9,7 +9,6 @@ use bosa_auth_core::{
     AuditAction, AuditEvent, ClientId, ClientState, Form, Scope, Secret, Timestamp, TokenId,
     UserId, UserState,
 };
-use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::tokens::{self, TokenIssue, TokenRow, TokenWithOwner};
 use bosa_auth_store::users::UserWithClient;
 use bosa_auth_store::{ClientTx, InstanceState, StoreError};
@@ -240,13 +239,8 @@ impl Tenant {
             Some(id.as_uuid()),
             Some(serde_json::json!({ "user": user_id.to_string() }).to_string()),
         )?);
-        let change = Change {
-            kind: ChangeKind::Token,
-            client_id: Some(client_id),
-            subject: Some(id.as_uuid()),
-        };
         inner
-            .narrow(change, move |tx| {
+            .narrow(Change::of_token(client_id, id), move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
                     let revoked = ClientTx::new(&mut *tx, client_id)

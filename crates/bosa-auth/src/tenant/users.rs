@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    AuditAction, ChosenSecret, ClientId, CredentialKind, Identifier, Scope, Secret, SecretKind,
-    UserId, UserState, issue_user_secret,
+    AuditAction, ChosenSecret, CredentialKind, Identifier, Scope, Secret, SecretKind, UserId,
+    UserState, issue_user_secret,
 };
 use bosa_auth_store::ClientTx;
-use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::clients::Updated;
 use bosa_auth_store::users::{NewSecret, StoredSecret, UserChange, UserRow};
 use uuid::Uuid;
@@ -210,7 +209,7 @@ impl Tenant {
         let client_id = self.id();
         let change = Arc::new((identifier, update.is_active));
         inner
-            .narrow(of_user(client_id, user_id), move |tx| {
+            .narrow(Change::of_user(client_id, user_id), move |tx| {
                 let (change, event) = (change.clone(), event.clone());
                 Box::pin(async move {
                     let (identifier, is_active) = change.as_ref();
@@ -358,7 +357,7 @@ impl Tenant {
         )?);
         let client_id = self.id();
         inner
-            .narrow(of_user(client_id, user_id), move |tx| {
+            .narrow(Change::of_user(client_id, user_id), move |tx| {
                 let (narrowing, event) = (narrowing.clone(), event.clone());
                 Box::pin(async move {
                     if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
@@ -408,14 +407,6 @@ enum Narrowing {
     SignOut,
     /// With a version: only while the secret is still the one that was verified.
     Replace(Arc<NewSecret>, Option<i64>),
-}
-
-fn of_user(client_id: ClientId, user_id: UserId) -> Change {
-    Change {
-        kind: ChangeKind::User,
-        client_id: Some(client_id),
-        subject: Some(user_id.as_uuid()),
-    }
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "user" };
