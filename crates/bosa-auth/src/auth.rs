@@ -16,6 +16,7 @@ use crate::digest_keys::DigestKeys;
 use crate::error::{Error, Result};
 use crate::feed::FeedPoll;
 use crate::hasher::Hasher;
+use crate::idempotency::Idempotency;
 use crate::instance::{self, KeyPlace};
 use crate::key_files::{KeyDirectory, MASTER_KEY};
 use crate::last_used::LastUsed;
@@ -240,7 +241,7 @@ impl Auth {
         Operator {
             auth: self.clone(),
             actor: Actor::Operator,
-            idempotency: None,
+            idempotency: Idempotency::default(),
         }
     }
 
@@ -253,7 +254,7 @@ impl Auth {
             Ok(Operator {
                 auth: self.clone(),
                 actor: Actor::MasterKey,
-                idempotency: None,
+                idempotency: Idempotency::default(),
             })
         } else {
             Err(Error::InvalidClient)

@@ -1,5 +1,8 @@
 //! Requests that name an idempotency key: the second one answers without acting again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bosa_auth_core::{Actor, AuditEvent, Digest, DigestKeyId, Secret, keyed_digest};
 use bosa_auth_store::idempotency::{self, IdempotencyRow, IdempotencyScope};
 use bosa_auth_store::{StoreError, Tx, audit};
@@ -43,7 +46,7 @@ impl IdempotencyKey {
         })
     }
 
-    pub(crate) fn record(&self, inner: &Inner, actor: &Actor) -> IdempotencyRecord {
+    fn record(&self, inner: &Inner, actor: &Actor) -> IdempotencyRecord {
         let caller = match actor.id() {
             Some(id) => format!("{}:{id}", actor.kind()),
             None => actor.kind().to_owned(),
@@ -64,6 +67,33 @@ impl IdempotencyKey {
             ),
             caller,
             digest_key_id,
+        }
+    }
+}
+
+/// The idempotency key that a caller may have sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Idempotency(Option<Arc<IdempotencyKey>>);
+
+impl Idempotency {
+    pub(crate) fn of(key: IdempotencyKey) -> Self {
+        Self(Some(Arc::new(key)))
+    }
+
+    pub(crate) fn record(&self, inner: &Inner, actor: &Actor) -> Option<IdempotencyRecord> {
+        self.0.as_ref().map(|key| key.record(inner, actor))
+    }
+
+    /// What the failure of a write means to the caller: with a key, a busy database is an earlier
+    /// request that is still being carried out.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::DatabaseUnavailable(Some(StoreError::Busy)) if self.0.is_some() => {
+                Error::IdempotencyInProgress {
+                    retry_after: Duration::from_secs(1),
+                }
+            }
+            error => error,
         }
     }
 }
@@ -141,18 +171,5 @@ impl IdempotencyRecord {
             created_at: event.at,
         };
         (scope, row)
-    }
-}
-
-/// What a write that found the database busy means to a caller that sent an idempotency key: the
-/// earlier request is still being carried out.
-pub(crate) fn in_progress(has_key: bool, error: Error) -> Error {
-    match error {
-        Error::DatabaseUnavailable(Some(StoreError::Busy)) if has_key => {
-            Error::IdempotencyInProgress {
-                retry_after: std::time::Duration::from_secs(1),
-            }
-        }
-        error => error,
     }
 }

@@ -3,13 +3,11 @@
 //! A use case that touches a client's data is a method of [`Tenant`] or [`CurrentUser`]; neither
 //! exists without the client's id.
 
-use std::sync::Arc;
-
 use bosa_auth_core::{Actor, ClientId, Scope, ScopeSet, TokenId, UserId};
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{Idempotency, IdempotencyKey};
 use crate::model::ClientModel;
 
 /// The authority over every client: whoever embeds the library, the command line, or a caller with
@@ -18,7 +16,7 @@ use crate::model::ClientModel;
 pub struct Operator {
     pub(crate) auth: Auth,
     pub(crate) actor: Actor,
-    pub(crate) idempotency: Option<Arc<IdempotencyKey>>,
+    pub(crate) idempotency: Idempotency,
 }
 
 /// A client whose key was verified, and what that key may do.
@@ -28,7 +26,7 @@ pub struct Tenant {
     pub(crate) client: ClientModel,
     pub(crate) actor: Actor,
     pub(crate) scopes: ScopeSet,
-    pub(crate) idempotency: Option<Arc<IdempotencyKey>>,
+    pub(crate) idempotency: Idempotency,
 }
 
 /// A user whose token was verified.
@@ -45,7 +43,7 @@ impl Operator {
     /// Makes the next creation carry an idempotency key.
     #[must_use]
     pub fn with_idempotency(mut self, key: IdempotencyKey) -> Self {
-        self.idempotency = Some(Arc::new(key));
+        self.idempotency = Idempotency::of(key);
         self
     }
 
@@ -87,7 +85,7 @@ impl Tenant {
     /// Makes the next creation carry an idempotency key.
     #[must_use]
     pub fn with_idempotency(mut self, key: IdempotencyKey) -> Self {
-        self.idempotency = Some(Arc::new(key));
+        self.idempotency = Idempotency::of(key);
         self
     }
 

@@ -164,10 +164,7 @@ impl Operator {
             Some(row.id.as_uuid()),
             detail,
         )?;
-        let record = self
-            .idempotency
-            .as_ref()
-            .map(|key| key.record(&inner, &self.actor));
+        let record = self.idempotency.record(&inner, &self.actor);
         let new = Arc::new((row, event, record));
         let written = new.clone();
         let narrowed = ends.map_or(new.0.id, |ends| ends.id());
@@ -194,7 +191,7 @@ impl Operator {
                 })
             })
             .await
-            .map_err(|error| self.in_progress(error))?;
+            .map_err(|error| self.idempotency.explain(error))?;
         match begun {
             Begun::Replay(id) => {
                 let row = inner

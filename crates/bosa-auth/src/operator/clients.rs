@@ -53,10 +53,7 @@ impl Operator {
             Some(client.id.as_uuid()),
             None,
         )?;
-        let record = self
-            .idempotency
-            .as_ref()
-            .map(|key| key.record(&inner, &self.actor));
+        let record = self.idempotency.record(&inner, &self.actor);
         let new = Arc::new((client, key, data_key, event, record));
         let written = new.clone();
         let begun = inner
@@ -78,7 +75,7 @@ impl Operator {
                 })
             })
             .await
-            .map_err(|error| self.in_progress(error))?;
+            .map_err(|error| self.idempotency.explain(error))?;
         match begun {
             Begun::Replay(id) => Ok(Created {
                 resource: self.find_client(ClientId::from(id)).await?,
@@ -231,11 +228,6 @@ impl Operator {
 
     async fn client_row(&self, client_id: ClientId) -> Result<ClientRow> {
         present(clients::find(&self.auth.inner.store, client_id).await?)
-    }
-
-    /// A write that waited too long for a request with the same idempotency key.
-    pub(crate) fn in_progress(&self, error: Error) -> Error {
-        crate::idempotency::in_progress(self.idempotency.is_some(), error)
     }
 }
 

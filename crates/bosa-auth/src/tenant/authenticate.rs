@@ -12,6 +12,7 @@ use bosa_auth_store::instance::InstanceState;
 
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
+use crate::idempotency::Idempotency;
 use crate::last_used::ONCE_IN_SECONDS;
 use crate::operator::client_model;
 use crate::principal::Tenant;
@@ -114,7 +115,7 @@ impl Auth {
             client: client_model(client),
             actor: Actor::ApiKey(key.id),
             scopes: key.scopes,
-            idempotency: None,
+            idempotency: Idempotency::default(),
         }
     }
 }

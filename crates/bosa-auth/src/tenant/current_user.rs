@@ -4,6 +4,7 @@ use bosa_auth_core::{Actor, ScopeSet, Secret};
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
+use crate::idempotency::Idempotency;
 use crate::model::{Created, NewIntegration, ThirdPartyIntegrationAuth, UserComplete, UserModel};
 use crate::principal::{CurrentUser, Tenant};
 use crate::tenant::tokens::Accepted;
@@ -40,7 +41,7 @@ impl Auth {
             client,
             actor: Actor::User(verified.user_id),
             scopes: ScopeSet::all(),
-            idempotency: None,
+            idempotency: Idempotency::default(),
         });
         tenant.actor = Actor::User(verified.user_id);
         Ok(CurrentUser {

@@ -12,6 +12,7 @@ use bosa_auth_store::{ClientTx, InstanceState, StoreError};
 use super::users::{lookup_form, model};
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
+use crate::idempotency::Idempotency;
 use crate::model::{TokenModel, UserModel};
 use crate::operator::client_model;
 use crate::principal::Tenant;
@@ -134,7 +135,7 @@ impl Auth {
             client: client_model(&found.client),
             actor: Actor::User(found.user.id),
             scopes: ScopeSet::all(),
-            idempotency: None,
+            idempotency: Idempotency::default(),
         };
         tenant.issue_after_login(&found).await
     }

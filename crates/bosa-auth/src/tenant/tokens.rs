@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::auth::Inner;
 use crate::cache::TokenFacts;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, IdempotencyRecord, begin, in_progress};
+use crate::idempotency::{Begun, IdempotencyRecord, begin};
 use crate::memory::{Change, Outcome};
 use crate::model::{ClientModel, Created, Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
 use crate::operator::client_model;
@@ -53,15 +53,12 @@ impl Tenant {
             Some(user_id.as_uuid()),
             Some(serde_json::json!({ "token": new.row.id.to_string() }).to_string()),
         )?;
-        let record = self
-            .idempotency
-            .as_ref()
-            .map(|key| key.record(&inner, &self.actor));
+        let record = self.idempotency.record(&inner, &self.actor);
         let written = Arc::new((new.row.clone(), event, record));
         let begun = self
             .insert_token(move || written.clone())
             .await
-            .map_err(|error| in_progress(self.idempotency.is_some(), error))?;
+            .map_err(|error| self.idempotency.explain(error))?;
         match begun {
             Begun::Replay(id) => {
                 let found = inner

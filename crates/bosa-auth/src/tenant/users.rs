@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin, in_progress};
+use crate::idempotency::{Begun, begin};
 use crate::memory::{Change, Outcome};
 use crate::model::{Created, NewUser, Page, PageRequest, UserComplete, UserModel, UserUpdate};
 use crate::principal::Tenant;
@@ -63,10 +63,7 @@ impl Tenant {
             Some(id.as_uuid()),
             None,
         )?;
-        let record = self
-            .idempotency
-            .as_ref()
-            .map(|key| key.record(&inner, &self.actor));
+        let record = self.idempotency.record(&inner, &self.actor);
         let new = Arc::new((row, event, record));
         let written = new.clone();
         let client_id = self.id();
@@ -91,7 +88,7 @@ impl Tenant {
                 })
             })
             .await
-            .map_err(|error| in_progress(self.idempotency.is_some(), error))?;
+            .map_err(|error| self.idempotency.explain(error))?;
         match begun {
             Begun::Replay(id) => Ok(Created {
                 resource: self.user_or_not_found(UserId::from(id)).await?,

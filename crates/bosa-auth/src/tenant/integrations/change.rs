@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::sealed::check_auth_string;
 use super::{NOT_FOUND, describe, model, scopes_text};
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin, in_progress};
+use crate::idempotency::{Begun, begin};
 use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
 use crate::principal::Tenant;
 
@@ -142,10 +142,7 @@ impl Tenant {
             Some(row.id.as_uuid()),
             Some(describe(&row)),
         )?;
-        let record = self
-            .idempotency
-            .as_ref()
-            .map(|key| key.record(&inner, &self.actor));
+        let record = self.idempotency.record(&inner, &self.actor);
         let id = row.id;
         let change = Arc::new((change, event, record));
         let written = inner
@@ -164,7 +161,7 @@ impl Tenant {
                 })
             })
             .await
-            .map_err(|error| in_progress(self.idempotency.is_some(), error));
+            .map_err(|error| self.idempotency.explain(error));
         let (id, replayed) = match written {
             Ok(Begun::Replay(id)) => (IntegrationId::from(id), true),
             Ok(Begun::Fresh | Begun::Applied) => (id, false),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::sealed::check_auth_string;
 use super::{NOT_FOUND, describe, model, scopes_text};
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin, in_progress};
+use crate::idempotency::{Begun, begin};
 use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
 use crate::principal::Tenant;
 
@@ -86,10 +86,7 @@ impl Tenant {
             Some(row.id.as_uuid()),
             Some(describe(&row)),
         )?;
-        let record = self
-            .idempotency
-            .as_ref()
-            .map(|key| key.record(&inner, &self.actor));
+        let record = self.idempotency.record(&inner, &self.actor);
         let written = Arc::new((row, event, record));
         let (client_id, created) = (self.id(), written.clone());
         let begun = inner
@@ -112,7 +109,7 @@ impl Tenant {
                 })
             })
             .await
-            .map_err(|error| in_progress(self.idempotency.is_some(), error))?;
+            .map_err(|error| self.idempotency.explain(error))?;
         let row = &created.0;
         match begun {
             Begun::Replay(id) => {
