@@ -93,30 +93,6 @@ pub async fn load(
     .transpose()
 }
 
-/// Writes the status and the resource of the answer into the record.
-///
-/// # Errors
-/// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn complete(
-    tx: &mut Tx,
-    scope: &IdempotencyScope,
-    status: i64,
-    resource_id: Option<&str>,
-) -> Result<(), StoreError> {
-    tx.execute(
-        COMPLETE,
-        params![
-            &scope.caller,
-            &scope.route,
-            &scope.key_digest,
-            status,
-            resource_id
-        ],
-    )
-    .await
-    .map(drop)
-}
-
 /// Forgets up to `limit` records made before `before`; returns how many.
 ///
 /// # Errors
@@ -131,8 +107,6 @@ statements! {
         on conflict (caller, route, key_digest) do nothing";
     LOAD = "select request_digest, digest_key_id, operation_id, status, resource_id, created_at \
         from bosa_idempotency where caller = $1 and route = $2 and key_digest = $3";
-    COMPLETE = "update bosa_idempotency set status = $4, resource_id = $5 \
-        where caller = $1 and route = $2 and key_digest = $3";
     PRUNE = "delete from bosa_idempotency where (caller, route, key_digest) in \
         (select caller, route, key_digest from bosa_idempotency where created_at < $1 \
         order by created_at limit $2)";

@@ -68,10 +68,13 @@ on_every_database! {
 
     async fn the_first_request_with_a_key_acts_and_the_next_finds_it(db: TestDatabase) {
         let (_db, store) = instance_in(db).await;
-        let first = write!(store, [] tx => {
-            let inserted = idempotency::insert(tx, &scope("a"), &request(1)).await?;
-            idempotency::complete(tx, &scope("a"), 200, Some("user-1")).await?;
-            Ok(inserted)
+        let answered = IdempotencyRow {
+            status: 200,
+            resource_id: Some("user-1".to_owned()),
+            ..request(1)
+        };
+        let first = write!(store, [answered] tx => {
+            idempotency::insert(tx, &scope("a"), &answered).await
         });
         assert_eq!(first, Ok(true));
         let again = write!(store, [] tx => idempotency::insert(tx, &scope("a"), &request(2)).await);
