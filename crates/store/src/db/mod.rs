@@ -5,6 +5,7 @@ mod param;
 mod placeholder;
 mod postgres;
 mod row;
+mod sent;
 mod sqlite;
 mod tx;
 mod write;
@@ -17,7 +18,7 @@ pub(crate) use self::postgres::Entry;
 pub use self::{
     param::Param,
     row::{Column, Row},
-    tx::Tx,
+    tx::{Later, Tx},
 };
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{

@@ -7,11 +7,11 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use futures_util::future::{join, join3, join4};
+use futures_util::future::{join3, join_all};
 use tokio::time::timeout;
 use tokio_postgres::{Error, error::SqlState, types::ToSql, types::Type};
 
-use super::{DbOptions, Param, Row, connect::Connector, row::RowArm};
+use super::{DbOptions, Param, Row, connect::Connector, row::RowArm, sent::sent};
 use crate::{error::StoreError, url::PostgresUrl};
 
 /// How much longer than the server's own limit we wait for an answer that may never come.
@@ -20,6 +20,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a read is repeated after its connection turned out to be dead.
 const READ_REPEATS: u32 = 3;
+/// The most statements that leave together; `join_all` begins more than 30 in no certain order.
+const TOGETHER: usize = 30;
 
 pub(super) struct Postgres {
     pool: Pool,
@@ -94,6 +96,7 @@ impl Postgres {
         params: &[Param],
     ) -> Result<Vec<Row>, Failure> {
         let params = typed(params);
+        sent(["begin read only", sql, "commit"]);
         let (begin, rows, commit) = answer(
             Some(self.patience),
             join3(
@@ -116,6 +119,8 @@ impl Postgres {
                 begin: self.begin_write.clone(),
                 entry: None,
             }),
+            waiting: Vec::new(),
+            answers: Vec::new(),
             patience: Some(self.patience),
             lost: false,
         })
@@ -143,6 +148,10 @@ pub(super) struct PostgresTx {
     connection: Option<Object>,
     /// What opens the transaction, until it goes out with the first of our statements.
     opening: Option<Opening>,
+    /// Statements that go out with the next one.
+    waiting: Vec<(&'static str, Vec<Param>)>,
+    /// What each statement that had waited has changed, until the first that failed.
+    answers: Vec<u64>,
     patience: Option<Duration>,
     lost: bool,
 }
@@ -153,11 +162,11 @@ impl PostgresTx {
         sql: &'static str,
         params: &[Param],
     ) -> Result<Vec<Row>, StoreError> {
-        let connection = self.connection.as_ref().ok_or_else(gone)?;
         let params = typed(params);
-        let statement = connection.query_typed(sql, &params);
-        let result = exchange(connection, self.opening.take(), self.patience, statement).await;
-        self.settle(result).map(wrap)
+        let rows = self.exchange(sql, async |connection| {
+            connection.query_typed(sql, &params).await
+        });
+        rows.await.map(wrap)
     }
 
     pub(super) async fn execute(
@@ -165,19 +174,27 @@ impl PostgresTx {
         sql: &'static str,
         params: &[Param],
     ) -> Result<u64, StoreError> {
-        let connection = self.connection.as_ref().ok_or_else(gone)?;
-        let params = params.iter().map(Param::postgres);
-        let params: Vec<_> = params.collect();
-        let statement = connection.execute_typed(sql, &params);
-        let result = exchange(connection, self.opening.take(), self.patience, statement).await;
-        self.settle(result)
+        let params = typed(params);
+        self.exchange(sql, async |connection| {
+            connection.execute_typed(sql, &params).await
+        })
+        .await
     }
 
     pub(super) async fn batch(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        let connection = self.connection.as_ref().ok_or_else(gone)?;
-        let statement = connection.batch_execute(sql);
-        let result = exchange(connection, self.opening.take(), self.patience, statement).await;
-        self.settle(result)
+        self.exchange(sql, async |connection| connection.batch_execute(sql).await)
+            .await
+    }
+
+    /// Has a statement go out with the next one; returns its place among those.
+    pub(super) fn later(&mut self, sql: &'static str, params: Vec<Param>) -> usize {
+        self.waiting.push((sql, params));
+        self.answers.len() + self.waiting.len() - 1
+    }
+
+    /// How many rows a statement changed that has gone out; `None` when it or one before it failed.
+    pub(super) fn changed(&self, place: usize) -> Option<u64> {
+        self.answers.get(place).copied()
     }
 
     /// Adds an entry to what opens the transaction; too late, it would be ignored.
@@ -197,19 +214,25 @@ impl PostgresTx {
     }
 
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        // Whether the entry lets them in must be known before they are committed.
+        if self.opening.is_some() && !self.waiting.is_empty() {
+            self.flush().await?;
+        }
         // A transaction without statements is opened only for its entry.
-        let opening = self.opening.take();
-        if opening
+        let is_needed = self
+            .opening
             .as_ref()
             .is_none_or(|opening| opening.entry.is_some())
-        {
-            let commit = connection.batch_execute("commit");
-            if let Err(failure) = exchange(connection, opening, self.patience, commit).await {
+            || !self.waiting.is_empty();
+        if is_needed {
+            let committed = self.exchange("commit", async |connection| {
+                connection.batch_execute("commit").await
+            });
+            if let Err(error) = committed.await {
                 // Dropping `self` closes the connection.
-                return Err(match failure.lost {
+                return Err(match self.lost {
                     true => StoreError::OutcomeUnknown,
-                    false => failure.error,
+                    false => error,
                 });
             }
         }
@@ -219,29 +242,90 @@ impl PostgresTx {
     }
 
     pub(super) async fn rollback(mut self) {
-        let Some(connection) = &self.connection else {
-            return;
-        };
-        if self.opening.is_none() {
+        self.waiting.clear();
+        if self.opening.take().is_none() {
             if self.lost {
                 return;
             }
-            let rollback = connection.batch_execute("rollback");
-            if exchange(connection, None, self.patience, rollback)
-                .await
-                .is_err()
-            {
+            let rolled_back = self.exchange("rollback", async |connection| {
+                connection.batch_execute("rollback").await
+            });
+            if rolled_back.await.is_err() {
                 return;
             }
         }
         drop(self.connection.take());
     }
 
-    fn settle<T>(&mut self, result: Result<T, Failure>) -> Result<T, StoreError> {
+    /// Sends a statement behind everything that waits for it, and waits for the answers once.
+    ///
+    /// The server works on them in this order, and the first failure makes the rest fail.
+    async fn exchange<T>(
+        &mut self,
+        sql: &'static str,
+        statement: impl AsyncFnOnce(&Object) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        while self.waiting.len() > TOGETHER {
+            self.flush().await?;
+        }
+        self.send(Some(sql), statement).await
+    }
+
+    /// Sends the statements that wait, or as many as may leave together.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let rest = self.waiting.split_off(self.waiting.len().min(TOGETHER));
+        let result = self.send(None, async |_| Ok(())).await;
+        self.waiting = rest;
+        result
+    }
+
+    async fn send<T>(
+        &mut self,
+        sql: Option<&'static str>,
+        statement: impl AsyncFnOnce(&Object) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        let opening = self.opening.take();
+        let waiting = std::mem::take(&mut self.waiting);
+        let opened = opening.iter().flat_map(Opening::statements);
+        sent(opened.chain(waiting.iter().map(|(sql, _)| *sql)).chain(sql));
+        let waited = waiting.iter().map(|(sql, params)| {
+            let params = typed(params);
+            async move { connection.execute_typed(sql, &params).await }
+        });
+        let open = async {
+            match &opening {
+                Some(opening) => opening.open(connection).await,
+                None => Ok(()),
+            }
+        };
+        // Each may take as long as the server allows one.
+        let steps = 1 + waiting.len() + opening.as_ref().map_or(0, |opening| opening.steps());
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        let patience = self.patience.map(|patience| patience * steps);
+        let answers = join3(open, join_all(waited), statement(connection));
+        let result = match answer(patience, answers).await {
+            Ok((opened, waited, result)) => self.settle_all(opened, waited, result),
+            Err(failure) => Err(failure),
+        };
         result.map_err(|failure| {
             self.lost |= failure.lost;
             failure.error
         })
+    }
+
+    /// The first failure, or the answer to the last statement.
+    fn settle_all<T>(
+        &mut self,
+        opened: Result<(), Failure>,
+        waited: Vec<Result<u64, Error>>,
+        result: Result<T, Error>,
+    ) -> Result<T, Failure> {
+        opened?;
+        for changed in waited {
+            self.answers.push(changed?);
+        }
+        Ok(result?)
     }
 }
 
@@ -272,53 +356,34 @@ pub(crate) struct Entry {
 }
 
 impl Opening {
-    /// Sends everything together; the server works on it in this order, and the first failure makes
-    /// the rest fail.
-    async fn before<T>(
-        &self,
-        connection: &Object,
-        statement: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Failure> {
+    /// Sends everything together and waits for the answers.
+    async fn open(&self, connection: &Object) -> Result<(), Failure> {
         let begin = connection.batch_execute(&self.begin);
         let Some(entry) = &self.entry else {
-            let (begin, result) = join(begin, statement).await;
-            begin?;
-            return Ok(result?);
+            return Ok(begin.await?);
         };
         let key = [Param::from(entry.key)];
         let key = typed(&key);
         let lock = connection.query_typed(entry.lock, &key);
         let look = connection.query_typed(entry.look, &[]);
-        let (begin, lock, look, result) = join4(begin, lock, look, statement).await;
+        let (begin, lock, look) = join3(begin, lock, look).await;
         begin?;
         lock?;
         (entry.check)(wrap(look?)).map_err(|error| Failure {
             error,
             lost: false,
             timed_out: false,
-        })?;
-        Ok(result?)
+        })
     }
-}
 
-/// Sends the statement, behind what opens the transaction if that is still due, and waits for the
-/// answers.
-async fn exchange<T>(
-    connection: &Object,
-    opening: Option<Opening>,
-    patience: Option<Duration>,
-    statement: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Failure> {
-    match opening {
-        None => Ok(answer(patience, statement).await??),
-        Some(opening) => {
-            // Each of its statements may take as long as the server allows one.
-            let patience = patience.map(|patience| match &opening.entry {
-                None => patience,
-                Some(_) => patience * 3,
-            });
-            answer(patience, opening.before(connection, statement)).await?
-        }
+    /// How many statements there are that may take their time.
+    fn steps(&self) -> usize {
+        if self.entry.is_some() { 2 } else { 0 }
+    }
+
+    fn statements(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let entry = self.entry.as_ref().map(|entry| [entry.lock, entry.look]);
+        ["begin"].into_iter().chain(entry.into_iter().flatten())
     }
 }
 

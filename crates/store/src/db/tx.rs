@@ -14,11 +14,26 @@ use crate::error::StoreError;
 pub struct Tx {
     arm: TxArm,
     trouble: Option<Trouble>,
+    failure: Option<StoreError>,
+    is_discarded: bool,
 }
 
 pub(super) enum TxArm {
     Sqlite(SqliteTx),
     Postgres(Box<PostgresTx>),
+}
+
+/// A statement that was left to be sent with a later one; [`Tx::changed`] has its answer.
+#[derive(Debug)]
+#[must_use]
+pub struct Later(LaterArm);
+
+#[derive(Debug)]
+enum LaterArm {
+    /// Run at once.
+    Sqlite(Option<u64>),
+    /// Its place among those that waited.
+    Postgres(usize),
 }
 
 /// The first failure inside a transaction, as far as it decides what happens to the whole.
@@ -64,7 +79,12 @@ impl<T, E: From<StoreError>> Attempt<T, E> {
 
 impl Tx {
     pub(super) fn new(arm: TxArm) -> Self {
-        Self { arm, trouble: None }
+        Self {
+            arm,
+            trouble: None,
+            failure: None,
+            is_discarded: false,
+        }
     }
 
     /// Runs a statement and returns its rows, those of a `returning` clause included.
@@ -77,7 +97,10 @@ impl Tx {
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
         let result = match &mut self.arm {
-            TxArm::Sqlite(tx) => tx.query(sql, &params),
+            TxArm::Sqlite(tx) => match &self.failure {
+                Some(error) => Err(error.clone()),
+                None => tx.query(sql, &params),
+            },
             TxArm::Postgres(tx) => tx.query(sql, &params).await,
         };
         self.watch(result)
@@ -105,10 +128,53 @@ impl Tx {
         params: Vec<Param>,
     ) -> Result<u64, StoreError> {
         let result = match &mut self.arm {
-            TxArm::Sqlite(tx) => tx.execute(sql, &params),
+            TxArm::Sqlite(tx) => match &self.failure {
+                Some(error) => Err(error.clone()),
+                None => tx.execute(sql, &params),
+            },
             TxArm::Postgres(tx) => tx.execute(sql, &params).await,
         };
         self.watch(result)
+    }
+
+    /// Leaves a statement to be sent with the next one, or with the commit, in one round trip.
+    ///
+    /// It runs before the next one; when it fails, that one fails with its error. How many rows it
+    /// changed is known after the next one: so what runs next must do no harm whatever the answer
+    /// is, or be [discarded](Self::discard). SQLite runs it at once.
+    pub fn later(&mut self, sql: &'static str, params: Vec<Param>) -> Later {
+        match &mut self.arm {
+            TxArm::Sqlite(tx) if self.failure.is_none() => {
+                let result = tx.execute(sql, &params);
+                Later(LaterArm::Sqlite(self.watch(result).ok()))
+            }
+            TxArm::Sqlite(_) => Later(LaterArm::Sqlite(None)),
+            TxArm::Postgres(tx) => Later(LaterArm::Postgres(tx.later(sql, params))),
+        }
+    }
+
+    /// How many rows a statement changed that was left to be sent later and has been sent.
+    ///
+    /// # Errors
+    /// The first error of the transaction, when this statement failed or was not reached.
+    pub fn changed(&self, statement: &Later) -> Result<u64, StoreError> {
+        let changed = match (&self.arm, &statement.0) {
+            (TxArm::Sqlite(_), LaterArm::Sqlite(changed)) => *changed,
+            (TxArm::Postgres(tx), LaterArm::Postgres(place)) => tx.changed(*place),
+            _ => None,
+        };
+        changed.ok_or_else(|| {
+            let unsent = || StoreError::Internal("a statement was not sent yet".to_owned());
+            self.failure.clone().unwrap_or_else(unsent)
+        })
+    }
+
+    /// Has the transaction rolled back although the closure succeeds: there is nothing to keep.
+    ///
+    /// What failed in it does not count then. The closure's answer may rest on what others have
+    /// committed, and on nothing that this transaction wrote.
+    pub fn discard(&mut self) {
+        self.is_discarded = true;
     }
 
     /// Runs several statements without parameters, separated by `;`.
@@ -197,6 +263,13 @@ impl Tx {
     /// Starts anew after the statements that failed have been undone.
     pub(super) fn forget_trouble(&mut self) {
         self.trouble = None;
+        self.failure = None;
+        self.is_discarded = false;
+    }
+
+    /// Whether nothing of this transaction is to be kept.
+    pub(super) fn is_discarded(&self) -> bool {
+        self.is_discarded
     }
 
     pub(super) fn sqlite(&mut self) -> Result<&mut SqliteTx, StoreError> {
@@ -211,6 +284,8 @@ impl Tx {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self.trouble {
             None => Ok(()),
+            // What is rolled back cannot be half written.
+            Some(_) if self.is_discarded => Ok(()),
             Some(_) => Err(StoreError::Internal(
                 "a write went on after one of its statements had failed".to_owned(),
             )),
@@ -221,6 +296,10 @@ impl Tx {
         if let Err(error) = self.check() {
             self.rollback().await;
             return Err(error);
+        }
+        if self.is_discarded {
+            self.rollback().await;
+            return Ok(());
         }
         match self.arm {
             TxArm::Sqlite(tx) => tx.commit().await,
@@ -239,6 +318,7 @@ impl Tx {
         if let Err(error) = &result
             && self.trouble.is_none()
         {
+            self.failure = Some(error.clone());
             self.trouble = Some(match &self.arm {
                 TxArm::Postgres(tx) if tx.is_lost() => Trouble::Lost,
                 _ => Trouble::of(error),

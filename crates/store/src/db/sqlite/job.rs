@@ -79,7 +79,7 @@ where
                     Err((Trouble::Failed, error.into()))
                 }
             };
-            self.ended.insert(ended).is_ok()
+            self.ended.insert(ended).is_ok() && !tx.is_discarded()
         };
         Box::pin(run.instrument(span))
     }
