@@ -2,9 +2,11 @@
 //!
 //! Every test gets a database of its own, which disappears with it.
 
+mod line;
 mod postgres;
 mod test_db;
 
+pub use line::Line;
 pub use test_db::TestDatabase;
 
 /// Runs each test once on SQLite and once on PostgreSQL.

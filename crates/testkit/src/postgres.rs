@@ -7,7 +7,7 @@ use std::{
 };
 
 use bosa_auth_core::{Entropy, SystemEntropy};
-use tokio_postgres::{Error, NoTls};
+use tokio_postgres::{Error, NoTls, config::Host};
 
 use crate::give_up;
 
@@ -25,13 +25,7 @@ pub(crate) struct OwnDatabase {
 
 impl OwnDatabase {
     pub(crate) async fn create() -> Self {
-        let server = match env::var(VARIABLE) {
-            Ok(server) => server,
-            Err(error) => give_up(
-                VARIABLE,
-                &format!("{error}; run scripts/test.sh, or: eval \"$(scripts/postgres.sh start)\""),
-            ),
-        };
+        let server = server_url();
         let name = unique_name();
         let created = maintain(
             &server,
@@ -47,6 +41,33 @@ impl OwnDatabase {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
+}
+
+fn server_url() -> String {
+    match env::var(VARIABLE) {
+        Ok(server) => server,
+        Err(error) => give_up(
+            VARIABLE,
+            &format!("{error}; run scripts/test.sh, or: eval \"$(scripts/postgres.sh start)\""),
+        ),
+    }
+}
+
+/// Host and port of the server, and the user of the tests.
+pub(crate) fn server() -> (String, String) {
+    let server: Result<tokio_postgres::Config, _> = server_url().parse();
+    let server = match server {
+        Ok(server) => server,
+        Err(error) => give_up(VARIABLE, &error),
+    };
+    let (Some(Host::Tcp(host)), Some(port), Some(user)) = (
+        server.get_hosts().first(),
+        server.get_ports().first(),
+        server.get_user(),
+    ) else {
+        give_up(VARIABLE, &"it names no host, port or user");
+    };
+    (format!("{host}:{port}"), user.to_owned())
 }
 
 impl Drop for OwnDatabase {

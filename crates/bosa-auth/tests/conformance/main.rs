@@ -24,6 +24,7 @@ mod repeats;
 mod scopes;
 mod settings;
 mod start;
+mod statements;
 mod support;
 mod tokens;
 mod tour;

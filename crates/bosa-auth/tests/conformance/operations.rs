@@ -45,52 +45,52 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
     );
     let chosen = "a newly chosen secret";
     vec![
-        (
+        done(
             "get_user",
             Scope::UsersRead,
             code(tenant.get_user(user).await),
         ),
-        (
+        done(
             "get_user_by_identifier",
             Scope::UsersRead,
             code(tenant.get_user_by_identifier(&target.identifier).await),
         ),
-        (
+        done(
             "find_user",
             Scope::UsersRead,
             code(tenant.find_user(user).await),
         ),
-        (
+        done(
             "find_user_by_identifier",
             Scope::UsersRead,
             code(tenant.find_user_by_identifier(&target.identifier).await),
         ),
-        (
+        done(
             "get_user_complete",
             Scope::UsersRead,
             code(tenant.get_user_complete(user).await),
         ),
-        (
+        done(
             "find_user_complete",
             Scope::UsersRead,
             code(tenant.find_user_complete(user).await),
         ),
-        (
+        done(
             "list_tokens",
             Scope::UsersRead,
             code(tenant.list_tokens(user, page()).await),
         ),
-        (
+        done(
             "verify_token",
             Scope::TokensVerify,
             code(tenant.verify_token(&target.token).await),
         ),
-        (
+        done(
             "list_integrations",
             Scope::IntegrationsRead,
             code(tenant.list_integrations(user, None, page()).await),
         ),
-        (
+        done(
             "list_integrations of one connector",
             Scope::IntegrationsRead,
             code(
@@ -99,12 +99,12 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "has_integration",
             Scope::IntegrationsRead,
             answer(tenant.has_integration(user, connector).await),
         ),
-        (
+        done(
             "get_integrations",
             Scope::IntegrationsCredentials,
             some(
@@ -114,7 +114,7 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .map(|all| all.into_iter().next()),
             ),
         ),
-        (
+        done(
             "get_specific_integration",
             Scope::IntegrationsCredentials,
             some(
@@ -123,7 +123,7 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "get_default_integration",
             Scope::IntegrationsCredentials,
             some(
@@ -132,12 +132,12 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "create_integration",
             Scope::IntegrationsWrite,
             code(tenant.create_integration(new).await),
         ),
-        (
+        done(
             "set_selected_integration",
             Scope::IntegrationsWrite,
             code(
@@ -146,7 +146,7 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "update_integration_auth",
             Scope::IntegrationsWrite,
             code(
@@ -155,7 +155,7 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "delete_integration",
             Scope::IntegrationsWrite,
             answer(
@@ -164,12 +164,12 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "delete_only_integration",
             Scope::IntegrationsWrite,
             answer(tenant.delete_integration(user, connector, None).await),
         ),
-        (
+        done(
             "authenticate_user",
             Scope::TokensIssue,
             code(
@@ -178,32 +178,32 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "create_token",
             Scope::UsersCredentials,
             code(tenant.create_token(user).await),
         ),
-        (
+        done(
             "revoke_token",
             Scope::TokensRevoke,
             answer(tenant.revoke_token(&target.token).await),
         ),
-        (
+        done(
             "revoke_token_by_id",
             Scope::TokensRevoke,
             answer(tenant.revoke_token_by_id(user, target.token_id).await),
         ),
-        (
+        done(
             "revoke_all_tokens",
             Scope::TokensRevoke,
             code(tenant.revoke_all_tokens(user).await),
         ),
-        (
+        done(
             "update_user",
             Scope::UsersWrite,
             code(tenant.update_user(user, suspend()).await),
         ),
-        (
+        done(
             "change_user_secret",
             Scope::UsersWrite,
             code(
@@ -216,12 +216,12 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
                     .await,
             ),
         ),
-        (
+        done(
             "reset_user_secret",
             Scope::UsersCredentials,
             code(tenant.reset_user_secret(user).await),
         ),
-        (
+        done(
             "delete_user",
             Scope::UsersWrite,
             code(tenant.delete_user(user).await),
@@ -240,17 +240,17 @@ pub(crate) async fn of_client(tenant: &Tenant, identifier: &str) -> Vec<Outcome>
         secret: Some("a newly chosen secret".into()),
     };
     vec![
-        (
+        done(
             "list_users",
             Scope::UsersRead,
             code(tenant.list_users(PageRequest::default()).await),
         ),
-        (
+        done(
             "create_user",
             Scope::UsersWrite,
             code(tenant.create_user(generated).await),
         ),
-        (
+        done(
             "create_user with a secret",
             Scope::UsersWrite,
             code(tenant.create_user(chosen).await),
@@ -270,33 +270,33 @@ pub(crate) async fn of_user(user: &CurrentUser, target: &Target) -> Vec<Outcome>
     };
     let chosen = "a newly chosen secret";
     vec![
-        ("profile", Scope::UsersRead, code(user.profile().await)),
-        (
+        done("profile", Scope::UsersRead, code(user.profile().await)),
+        done(
             "has_integration",
             Scope::IntegrationsRead,
             answer(user.has_integration(connector).await),
         ),
-        (
+        done(
             "get_integration",
             Scope::IntegrationsCredentials,
             code(user.get_integration(connector, Some(account)).await),
         ),
-        (
+        done(
             "create_integration",
             Scope::IntegrationsWrite,
             code(user.create_integration(new).await),
         ),
-        (
+        done(
             "select_integration",
             Scope::IntegrationsWrite,
             code(user.select_integration(connector, account).await),
         ),
-        (
+        done(
             "delete_integration",
             Scope::IntegrationsWrite,
             code(user.delete_integration(connector, Some(account)).await),
         ),
-        (
+        done(
             "change_secret",
             Scope::UsersWrite,
             code(
@@ -305,6 +305,12 @@ pub(crate) async fn of_user(user: &CurrentUser, target: &Target) -> Vec<Outcome>
             ),
         ),
     ]
+}
+
+/// An operation that has ended. Whoever listens at the level `trace` is told where it does.
+fn done(name: &'static str, scope: Scope, outcome: &'static str) -> Outcome {
+    tracing::trace!(target: "operation", "{name}");
+    (name, scope, outcome)
 }
 
 fn answer(result: Result<bool, Error>) -> &'static str {

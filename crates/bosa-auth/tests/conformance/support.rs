@@ -146,8 +146,22 @@ pub(crate) async fn open_apart(
     .await
 }
 
+/// As [`open_apart`], by another address.
+pub(crate) async fn open_apart_at(address: &str, clock: &ManualClock) -> Result<Auth, Error> {
+    let configuration = configuration_at(address, &[])?;
+    let (clock, entropy) = (Arc::new(clock.clone()), Arc::new(SystemEntropy));
+    Auth::open_apart(&configuration, OpenMode::Create, clock, entropy).await
+}
+
 fn configuration(
     db: &TestDatabase,
+    others: &[(&'static str, &str)],
+) -> Result<Configuration, Error> {
+    configuration_at(&db.address(), others)
+}
+
+fn configuration_at(
+    address: &str,
     others: &[(&'static str, &str)],
 ) -> Result<Configuration, Error> {
     let mut settings = vec![
@@ -163,7 +177,7 @@ fn configuration(
             .map(|(name, value)| (*name, Secret::from(*value))),
     );
     AuthenticationDbSettings {
-        database_authentication_url: Some(db.address().into()),
+        database_authentication_url: Some(address.into()),
         auth_secret_key: Some(SIGNING_KEY.into()),
         others: settings,
         ..Default::default()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use futures_util::future::{join3, join_all};
+use futures_util::future::{join_all, join3};
 use tokio::time::timeout;
 use tokio_postgres::{Error, error::SqlState, types::ToSql, types::Type};
 

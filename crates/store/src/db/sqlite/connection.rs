@@ -14,7 +14,7 @@ use rusqlite::{CachedStatement, Error, ErrorCode, OpenFlags, config::DbConfig, f
 use tokio::time::Instant;
 
 use crate::{
-    db::{Param, Row, placeholder::to_question_marks, row::RowArm},
+    db::{Param, Row, placeholder::to_question_marks, row::RowArm, sent::sent},
     error::StoreError,
 };
 
@@ -142,6 +142,7 @@ impl Connection {
 
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         self.deadline.set(self.statement_timeout);
+        sent([sql]);
         self.raw.execute_batch(sql).map_err(map_error)
     }
 
@@ -151,6 +152,7 @@ impl Connection {
             self.rollback();
         }
         self.statement_timeout = Some(self.default_timeout);
+        sent(["begin immediate"]);
         self.control("begin immediate")
     }
 
@@ -180,6 +182,7 @@ impl Connection {
 
     pub(super) fn rollback(&mut self) {
         self.deadline.set(None);
+        sent(["rollback"]);
         // A failed commit or an interrupt may have rolled back already.
         if !self.raw.is_autocommit()
             && let Err(error) = self.raw.execute_batch("rollback")
@@ -207,6 +210,7 @@ impl Connection {
         f: impl FnOnce(&mut CachedStatement<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.deadline.set(self.statement_timeout);
+        sent([sql]);
         let text = self
             .rewritten
             .entry((sql.as_ptr().addr(), sql.len()))

@@ -4,7 +4,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{closed, connection::Connection};
 use crate::{
-    db::{Param, Row},
+    db::{Param, Row, sent::sent},
     error::StoreError,
 };
 
@@ -69,6 +69,7 @@ impl SqliteTx {
 
     /// Commits on a thread for blocking work, because it waits for the disk.
     pub(in crate::db) async fn commit(mut self) -> Result<(), StoreError> {
+        sent(["commit"]);
         if self.in_memory {
             return self.commit_here();
         }
