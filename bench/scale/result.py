@@ -17,7 +17,8 @@ NOTE = (
     "smallest size. Users: half of one client's, the rest spread over one client for each thousand "
     "(10 to 1000). PostgreSQL with fsync, synchronous_commit and full_page_writes on, shared_buffers "
     "64 MB, in the same machine; SQLite synchronous full. Times in process through the library; the "
-    "server is the release binary, its memory VmRSS."
+    "server is the release binary, its memory VmRSS. doctor opens every sealed credential and so grows "
+    "with them; at 1,000 users there are too few tokens to fill the memory of verified ones."
 )
 
 
