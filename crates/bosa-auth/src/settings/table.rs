@@ -134,7 +134,7 @@ pub const SETTINGS: &[SettingSpec] = &[
     plain(
         STALENESS,
         "staleness_ms",
-        Some("0"),
+        Some("1000"),
         "how many milliseconds another process may go on accepting what was revoked here; 0: every verification reads the database",
     ),
     plain(

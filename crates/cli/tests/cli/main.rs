@@ -8,6 +8,7 @@
 
 mod archives;
 mod arguments;
+mod freshness;
 mod pages;
 mod readme;
 mod refusals;

@@ -7,18 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bosa_auth_testkit::on_every_database;
 
-use crate::server::{Server, create_client, post, shell};
+use crate::server::{Server, create_client, master_key, post, shell};
 use crate::support::{MASTER_KEY, World};
-
-fn master_key(world: &World, server: &Server) -> String {
-    match server.welcome["master_key_path"].as_str() {
-        None => MASTER_KEY.to_owned(),
-        Some(path) => std::fs::read_to_string(world.path().join(path))
-            .unwrap()
-            .trim()
-            .to_owned(),
-    }
-}
 
 /// Starts `serve` as a person would, and returns what it prints up to the end of the three lines.
 fn printed(world: &World) -> (std::process::Child, String) {

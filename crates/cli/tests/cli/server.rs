@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{MASTER_KEY, World};
 
 /// A server on a free port; killed when dropped.
 pub(crate) struct Server {
@@ -101,6 +101,17 @@ impl Starting {
             _stdout: stdout,
             welcome: serde_json::from_str(&text).unwrap(),
         }
+    }
+}
+
+/// The key that may create clients.
+pub(crate) fn master_key(world: &World, server: &Server) -> String {
+    match server.welcome["master_key_path"].as_str() {
+        None => MASTER_KEY.to_owned(),
+        Some(path) => std::fs::read_to_string(world.path().join(path))
+            .unwrap()
+            .trim()
+            .to_owned(),
     }
 }
 
