@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::digest_keys::DigestKeys;
 use crate::error::{Error, Result};
-use crate::feed::FeedPoll;
+use crate::feed_poll::FeedPoll;
 use crate::hasher::Hasher;
 use crate::idempotency::Idempotency;
 use crate::instance::{self, KeyPlace};
@@ -140,7 +140,7 @@ impl Auth {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
-        let alone = |settings: &Settings, _, clock: &_| Memory::alone(settings, clock);
+        let alone = |settings: &Settings, _: &Db, _, clock: &_| Memory::alone(settings, clock);
         Self::assemble(configuration, mode, clock, entropy, alone).await
     }
 
@@ -149,7 +149,7 @@ impl Auth {
         mode: OpenMode,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        memory: impl FnOnce(&Settings, InstanceId, &Arc<dyn Clock>) -> Memory,
+        memory: impl FnOnce(&Settings, &Db, InstanceId, &Arc<dyn Clock>) -> Memory,
     ) -> Result<Self> {
         for warning in configuration.warnings() {
             tracing::warn!("{warning}");
@@ -189,8 +189,8 @@ impl Auth {
             entropy.clone(),
         )?;
         let description = describe(&settings, &place, custody.generated_master_key);
-        let memory = memory(&settings, custody.instance.id, &clock);
-        let feed_poll = FeedPoll::open(&settings).await?;
+        let memory = memory(&settings, store.db(), custody.instance.id, &clock);
+        let feed_poll = FeedPoll::open(&settings, store.db()).await?;
         let inner = Arc::new(Inner {
             memory,
             feed_poll,

@@ -6,34 +6,25 @@
 //! mark, a hole, pruned changes, another server, a kind that this version does not know) means that
 //! something may have been missed: then everything is forgotten and reading goes on at the head.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bosa_auth_core::{Clock, Timestamp};
+use bosa_auth_core::{Clock, to_micros};
 use bosa_auth_store::changes::{self, ChangeKind, ChangeRow, FeedHead, FeedPage};
-use bosa_auth_store::{Db, DbOptions, StoreError};
-use tokio::task::JoinHandle;
+use bosa_auth_store::{Db, StoreError};
 
-use crate::auth::{Auth, Inner};
 use crate::cache::VerifyCache;
 use crate::error::{Error, Result};
-use crate::settings::Settings;
 
 /// A process that has missed more changes than this starts again at the head.
 const MOST_AT_ONCE: u32 = 1000;
-/// A poll comes so many times within the staleness bound.
-const POLLS_PER_BOUND: u32 = 4;
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(5);
-/// How long the poll's own connection may take for one answer at least.
-const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How far the feed was followed, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
     position: Mutex<Option<Position>>,
-    polled: Mutex<Option<Moment>>,
-    is_failing: AtomicBool,
+    polled: Polled,
 }
 
 /// Everything up to this change has been taken in.
@@ -46,15 +37,15 @@ struct Position {
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    monotonic: Duration,
-    wall: Timestamp,
+    monotonic_nanos: u64,
+    wall_micros: i64,
 }
 
 impl Moment {
     pub(crate) fn now(clock: &dyn Clock) -> Self {
         Self {
-            monotonic: clock.monotonic(),
-            wall: clock.now(),
+            monotonic_nanos: u64::try_from(clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
+            wall_micros: to_micros(clock.now()),
         }
     }
 
@@ -62,16 +53,67 @@ impl Moment {
     /// set back says nothing; one that ran ahead may have counted what the other missed.
     pub(crate) fn is_older_than(self, bound: Duration, clock: &dyn Clock) -> bool {
         let now = Self::now(clock);
-        let ahead = now.wall.duration_since(self.wall);
-        now.monotonic.saturating_sub(self.monotonic) > bound
-            || Duration::try_from(ahead).is_ok_and(|ahead| ahead > bound)
+        let passed = now.monotonic_nanos.saturating_sub(self.monotonic_nanos);
+        let ahead = now.wall_micros.saturating_sub(self.wall_micros);
+        u128::from(passed) > bound.as_nanos()
+            || u128::try_from(ahead).is_ok_and(|ahead| ahead > bound.as_micros())
+    }
+}
+
+/// When the last completed poll was sent; read by every verification, and so without a lock.
+#[derive(Debug)]
+struct Polled {
+    monotonic_nanos: AtomicU64,
+    wall_micros: AtomicI64,
+    writing: Mutex<()>,
+}
+
+/// As the reading of the clock: nothing was polled yet, or not any more.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Polled {
+    fn default() -> Self {
+        Self {
+            monotonic_nanos: AtomicU64::new(NEVER),
+            wall_micros: AtomicI64::new(0),
+            writing: Mutex::default(),
+        }
+    }
+}
+
+impl Polled {
+    /// A moment that was published while another follows has the older reading of the one clock and
+    /// the newer of the other, never the reverse. Whoever finds it young enough would find the newer
+    /// one young enough too.
+    fn get(&self) -> Option<Moment> {
+        let monotonic_nanos = self.monotonic_nanos.load(Ordering::Acquire);
+        (monotonic_nanos != NEVER).then(|| Moment {
+            monotonic_nanos,
+            wall_micros: self.wall_micros.load(Ordering::Acquire),
+        })
+    }
+
+    fn publish(&self, moment: Moment) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.monotonic_nanos.load(Ordering::Relaxed);
+        if newest == NEVER || newest <= moment.monotonic_nanos {
+            self.wall_micros
+                .store(moment.wall_micros, Ordering::Release);
+            self.monotonic_nanos
+                .store(moment.monotonic_nanos, Ordering::Release);
+        }
+    }
+
+    fn clear(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.monotonic_nanos.store(NEVER, Ordering::Release);
     }
 }
 
 impl Feed {
     /// When the last completed poll was sent.
     pub(crate) fn polled(&self) -> Option<Moment> {
-        *self.polled.lock().unwrap_or_else(PoisonError::into_inner)
+        self.polled.get()
     }
 
     /// Polls once: reads what has changed and forgets it, and only then moves on.
@@ -113,11 +155,20 @@ impl Feed {
             server: page.server,
             head: page.head,
         });
-        let mut newest = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
-        if newest.is_none_or(|newest| newest.monotonic <= polled.monotonic) {
-            *newest = Some(polled);
-        }
+        self.polled.publish(polled);
         Ok(())
+    }
+
+    /// Says that a look sent at this moment found nothing that was not taken in before.
+    pub(crate) fn unchanged_since(&self, looked: Moment) {
+        self.polled.publish(looked);
+    }
+
+    /// Trusts nothing until the next complete poll: the database is not the one it was.
+    pub(crate) fn give_up(&self, cache: &VerifyCache) {
+        self.polled.clear();
+        *self.position() = None;
+        cache.forget_all();
     }
 
     fn position(&self) -> std::sync::MutexGuard<'_, Option<Position>> {
@@ -160,129 +211,9 @@ fn place(row: &ChangeRow) -> FeedHead {
     }
 }
 
-/// The background poll of one handle.
-#[derive(Debug, Default)]
-pub(crate) struct FeedPoll {
-    /// PostgreSQL: a connection of its own, so that a pool in full use does not delay the poll.
-    db: Option<Db>,
-    task: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl FeedPoll {
-    /// Opens what the poll needs; nothing when there is nothing to poll.
-    ///
-    /// # Errors
-    /// `DatabaseUnavailable`: the database cannot be reached.
-    pub(crate) async fn open(settings: &Settings) -> Result<Self> {
-        let Some(bound) = staleness(settings).filter(|_| !settings.database.is_sqlite()) else {
-            return Ok(Self::default());
-        };
-        let patience = bound.max(SHORTEST_TIMEOUT);
-        let options = DbOptions {
-            pool_size: 1,
-            statement_timeout: patience,
-            lock_timeout: patience,
-        };
-        Ok(Self {
-            db: Some(Db::open(&settings.database, options).await?),
-            ..Self::default()
-        })
-    }
-
-    pub(crate) async fn stop(&self) {
-        let task = self
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(task) = task {
-            task.abort();
-            drop(task.await);
-        }
-        if let Some(db) = &self.db {
-            db.close().await;
-        }
-    }
-}
-
-/// How long a change of another process may stay unseen; `None` when nothing is polled.
-pub(crate) fn staleness(settings: &Settings) -> Option<Duration> {
-    let polled = !settings.database.is_sqlite() || settings.database.sqlite_path().is_some();
-    let bound = Duration::from_millis(u64::from(settings.staleness_ms));
-    (polled && !bound.is_zero()).then_some(bound)
-}
-
-impl Auth {
-    /// Polls until the last handle is gone. Without it nothing counts as fresh.
-    pub(crate) fn start_feed(&self) {
-        let Some(bound) = staleness(&self.inner.settings) else {
-            return;
-        };
-        let interval = (bound / POLLS_PER_BOUND).max(SHORTEST_INTERVAL);
-        let weak = Arc::downgrade(&self.inner);
-        let task = tokio::spawn(async move {
-            loop {
-                let Some(inner) = weak.upgrade() else { return };
-                inner.poll_and_report().await;
-                drop(inner);
-                tokio::time::sleep(interval).await;
-            }
-        });
-        let mut slot = self
-            .inner
-            .feed_poll
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *slot = Some(task);
-    }
-
-    /// Takes in what other processes have changed, now; for tests.
-    ///
-    /// # Errors
-    /// `DatabaseUnavailable`: nothing was learned.
-    #[doc(hidden)]
-    pub async fn poll_changes(&self) -> Result<()> {
-        self.inner.poll().await
-    }
-}
-
-impl Inner {
-    async fn poll(&self) -> Result<()> {
-        let shared = self.memory.shared();
-        let db = self.feed_poll.db.as_ref().unwrap_or(self.store.db());
-        shared
-            .feed
-            .poll(db, &shared.cache, shared.clock.as_ref())
-            .await
-    }
-
-    /// Polls once, unless there is nothing to poll, and tells the log and the metrics.
-    pub(crate) async fn poll_and_report(&self) {
-        if staleness(&self.settings).is_none() {
-            return;
-        }
-        let polled = self.poll().await;
-        let was_failing = self
-            .memory
-            .shared()
-            .feed
-            .is_failing
-            .swap(polled.is_err(), Ordering::Relaxed);
-        match polled {
-            Ok(()) if was_failing => tracing::info!("the change feed is read again"),
-            Err(error) if !was_failing => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the change feed cannot be read; verifications read the database meanwhile"
-            ),
-            _ => {}
-        }
-        self.memory.report();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bosa_auth_core::Timestamp;
     use uuid::Uuid;
 
     use super::*;
@@ -381,5 +312,26 @@ mod tests {
         assert!(!polled.is_older_than(second, &clock), "was set back");
         clock.advance(Duration::from_secs(2));
         assert!(polled.is_older_than(second, &clock), "set back and late");
+    }
+
+    #[test]
+    fn what_is_published_is_the_newest_moment() {
+        let clock = bosa_auth_core::ManualClock::new(Timestamp::UNIX_EPOCH);
+        let feed = Feed::default();
+        assert!(feed.polled().is_none());
+        let first = Moment::now(&clock);
+        clock.advance(Duration::from_secs(1));
+        // A later moment on the one clock is an earlier one on the other.
+        clock.set(Timestamp::UNIX_EPOCH - Duration::from_secs(60));
+        let second = Moment::now(&clock);
+        feed.unchanged_since(second);
+        feed.unchanged_since(first);
+        let polled = feed.polled().unwrap();
+        assert_eq!(polled.monotonic_nanos, second.monotonic_nanos);
+        assert_eq!(polled.wall_micros, second.wall_micros);
+        feed.give_up(&VerifyCache::default());
+        assert!(feed.polled().is_none());
+        feed.unchanged_since(first);
+        assert!(feed.polled().is_some());
     }
 }

@@ -66,6 +66,7 @@ mod digest_keys;
 mod doctor;
 mod error;
 mod feed;
+mod feed_poll;
 mod global;
 mod hasher;
 mod idempotency;

@@ -11,17 +11,21 @@ use std::time::Duration;
 
 use bosa_auth_core::{ApiKeyId, ClientId, Clock, InstanceId, TokenId, UserId};
 use bosa_auth_store::changes::ChangeKind;
-use bosa_auth_store::{StoreError, Tx, changes};
+use bosa_auth_store::{Db, StoreError, Tx, changes};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::auth::Inner;
 use crate::cache::VerifyCache;
 use crate::error::Result;
-use crate::feed::{Feed, Moment, staleness};
+use crate::feed::{Feed, Moment};
+use crate::feed_poll::{Signal, staleness};
 use crate::settings::Settings;
 
 type Registry = HashMap<(InstanceId, String), Weak<Shared>>;
+
+/// 1 while a process may have missed changes of others for longer than its bound.
+const STALE: &str = "bosa_auth_stale";
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
@@ -56,10 +60,11 @@ impl Memory {
     /// Joins the other handles on this database in this process.
     pub(crate) fn joined(
         settings: &Settings,
+        db: &Db,
         instance: InstanceId,
         clock: &Arc<dyn Clock>,
     ) -> Self {
-        let Some(address) = address(settings) else {
+        let Some(address) = address(settings, db) else {
             return Self::alone(settings, clock);
         };
         let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,6 +112,8 @@ impl Memory {
             Some(decision)
         } else {
             metrics::counter!("bosa_auth_stale_verifications_total").increment(1);
+            // The poll reports too, but it may be what hangs.
+            metrics::gauge!(STALE).set(1.0);
             None
         }
     }
@@ -125,7 +132,7 @@ impl Memory {
     }
 
     pub(crate) fn report(&self) {
-        metrics::gauge!("bosa_auth_stale").set(f64::from(u8::from(self.is_stale())));
+        metrics::gauge!(STALE).set(f64::from(u8::from(self.is_stale())));
         let entries = u32::try_from(self.shared.cache.len()).unwrap_or(u32::MAX);
         metrics::gauge!("bosa_auth_verify_cache_entries").set(f64::from(entries));
     }
@@ -155,16 +162,17 @@ impl Trust {
     }
 }
 
-/// By what handles on one database recognise each other: its address without the password, a file
-/// by its real path. A database in memory belongs to one handle.
+/// By what handles on one database recognise each other: its address without the password; the very
+/// file. A database in memory belongs to one handle.
 ///
-/// A copy of a database has the same instance id, so that the id alone would not do.
-fn address(settings: &Settings) -> Option<String> {
+/// A copy of a database has the same instance id, so that the id alone would not do; and another
+/// file may come under the same name.
+fn address(settings: &Settings, db: &Db) -> Option<String> {
     if !settings.database.is_sqlite() {
         return Some(settings.database.to_string());
     }
-    let path = settings.database.sqlite_path()?;
-    Some(path.canonicalize().ok()?.display().to_string())
+    let file = db.file()?;
+    Some(format!("file {} on device {}", file.inode, file.device))
 }
 
 /// What a transaction narrows.
@@ -269,6 +277,7 @@ impl Inner {
     ) -> Result<T> {
         let forget = ForgetOnDrop {
             shared: self.memory.shared.clone(),
+            signal: self.feed_poll.signal().clone(),
             change,
         };
         let task = async move {
@@ -286,6 +295,7 @@ impl Inner {
 /// Forgets also when the write panics or its task is dropped: its outcome is unknown then.
 struct ForgetOnDrop {
     shared: Arc<Shared>,
+    signal: Arc<Signal>,
     change: Change,
 }
 
@@ -293,5 +303,6 @@ impl Drop for ForgetOnDrop {
     fn drop(&mut self) {
         let Change { kind, subject, .. } = self.change;
         self.shared.cache.forget(kind, subject);
+        self.signal.announce();
     }
 }

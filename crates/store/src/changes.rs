@@ -186,6 +186,20 @@ pub async fn poll(db: &Db, from: i64, limit: u32) -> Result<Option<FeedPage>, St
     Ok(Some(page))
 }
 
+/// Tells every [`Listener`](crate::Listener) to look; does nothing on SQLite.
+///
+/// It goes out on a connection of its own after the change is committed: a notification that is part
+/// of a transaction makes it hold a lock of the whole cluster while it commits.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot be reached: the changes are found by the next poll.
+pub async fn announce(db: &Db) -> Result<(), StoreError> {
+    match db.dialect() {
+        Dialect::Sqlite => Ok(()),
+        Dialect::Postgres => db.read(ANNOUNCE, params![]).await.map(drop),
+    }
+}
+
 /// Forgets up to `limit` changes before the first one of `before` or later, the oldest first and
 /// never the newest; returns how many.
 ///
@@ -216,6 +230,10 @@ const POLL_SERVER: &str = "select not pg_is_in_recovery(), \
     (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint, \
     h.seq, h.mark, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
     from bosa_feed_head h left join bosa_changes c on c.seq >= $1 order by c.seq limit $2";
+
+// PostgreSQL only. Whoever has not heard it looks soon anyway, so that it waits for no disk.
+const ANNOUNCE: &str = "select set_config('synchronous_commit', 'off', true), \
+    pg_notify('bosa_auth_changes', '')";
 
 statements! {
     ADVANCE = "update bosa_feed_head set seq = seq + 1, mark = $1";

@@ -46,7 +46,9 @@ pub use clients::{ClientChange, ClientRow, Updated};
 pub use columns::Opaque;
 pub use counts::{Counts, counts};
 pub use data_keys::DataKeyRow;
-pub use db::{BoxFuture, Column, Db, DbOptions, Dialect, Later, Param, Row, Tx};
+pub use db::{
+    BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileWatch, Later, Listener, Param, Row, Tx,
+};
 pub use digest_keys::{DigestKeyRow, DigestKeyUse};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, IdempotencyScope};

@@ -141,7 +141,7 @@ pub const SETTINGS: &[SettingSpec] = &[
         POOL_SIZE,
         "database_pool_size",
         Some("16"),
-        "largest number of PostgreSQL connections",
+        "largest number of PostgreSQL connections; two more follow what other processes change",
     ),
     plain(
         "BOSA_AUTH_LISTEN",

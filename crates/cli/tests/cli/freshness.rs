@@ -52,7 +52,7 @@ on_every_database! {
         for _ in 0..2 {
             assert_eq!(verify(&token).await, "valid");
         }
-        world.run(&["user", "sign-out", "ana", "--client", "acme"]).expect(0);
+        world.run(&["user", "sign-out", "ana", "--client", "acme", "--yes"]).expect(0);
         let seen = until("\"revoked_token\"", async || verify(&token).await).await;
         println!("the sign-out was seen after {seen:?}");
 

@@ -1,10 +1,16 @@
 //! Opening connections to PostgreSQL as libpq's `sslmode` says.
 
+use std::future::poll_fn;
+
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+    task::JoinHandle,
+};
 use tokio_postgres::{
-    Client, Config, Error, NoTls,
+    AsyncMessage, Client, Config, Connection, Error, NoTls,
     config::{SslMode as Wire, TargetSessionAttrs},
     error::SqlState,
 };
@@ -21,6 +27,7 @@ pub(super) struct Connector {
     tls: Option<MakeRustlsConnect>,
     first: Wire,
     second: Option<Wire>,
+    notifications: Option<mpsc::Sender<()>>,
 }
 
 impl Connector {
@@ -35,7 +42,15 @@ impl Connector {
             tls: connector(settings)?,
             first,
             second,
+            notifications: None,
         })
+    }
+
+    /// Passes on that there was a notification, unless one is waiting already; the channel closes
+    /// with the connections and this connector.
+    pub(super) fn notifying(mut self, notifications: mpsc::Sender<()>) -> Self {
+        self.notifications = Some(notifications);
+        self
     }
 
     /// The driver's settings for a URL.
@@ -69,11 +84,11 @@ impl Connector {
         match &self.tls {
             Some(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await?;
-                Ok((client, serve(connection)))
+                Ok((client, serve(connection, self.notifications.clone())))
             }
             None => {
                 let (client, connection) = config.connect(NoTls).await?;
-                Ok((client, serve(connection)))
+                Ok((client, serve(connection, self.notifications.clone())))
             }
         }
     }
@@ -99,10 +114,30 @@ impl Connect for Connector {
     }
 }
 
-fn serve(connection: impl Future<Output = Result<(), Error>> + Send + 'static) -> JoinHandle<()> {
+fn serve<S, T>(
+    mut connection: Connection<S, T>,
+    notifications: Option<mpsc::Sender<()>>,
+) -> JoinHandle<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to PostgreSQL ended");
+        while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+            match (message, &notifications) {
+                (Ok(AsyncMessage::Notification(_)), Some(notifications)) => {
+                    // Full: somebody is about to look. Closed: nobody looks any more.
+                    _ = notifications.try_send(());
+                }
+                (Ok(AsyncMessage::Notice(notice)), _) => {
+                    tracing::debug!(%notice, "a notice of PostgreSQL");
+                }
+                (Ok(_), _) => {}
+                (Err(error), _) => {
+                    tracing::debug!(%error, "a connection to PostgreSQL ended");
+                    return;
+                }
+            }
         }
     })
 }

@@ -1,6 +1,7 @@
 //! One handle on either database.
 
 mod connect;
+mod listen;
 mod param;
 mod placeholder;
 mod postgres;
@@ -8,6 +9,7 @@ mod row;
 mod sent;
 mod sqlite;
 mod tx;
+mod watch;
 mod write;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -16,9 +18,12 @@ pub use futures_util::future::BoxFuture;
 
 pub(crate) use self::postgres::Entry;
 pub use self::{
+    listen::Listener,
     param::Param,
     row::{Column, Row},
+    sqlite::FileId,
     tx::{Later, Tx},
+    watch::FileWatch,
 };
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{
@@ -127,6 +132,36 @@ impl Db {
         match &self.inner.arm {
             Arm::Sqlite(_) => Dialect::Sqlite,
             Arm::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Which file is open; `None` when the database is no file.
+    #[must_use]
+    pub fn file(&self) -> Option<FileId> {
+        match &self.inner.arm {
+            Arm::Sqlite(sqlite) => sqlite.file().map(|file| file.id()),
+            Arm::Postgres(_) => None,
+        }
+    }
+
+    /// Whether another file, or none, was found where the open one was. Nothing is answered then,
+    /// also when the former one comes back.
+    #[must_use]
+    pub fn file_is_gone(&self) -> bool {
+        match &self.inner.arm {
+            Arm::Sqlite(sqlite) => sqlite.file().is_some_and(|file| file.is_gone()),
+            Arm::Postgres(_) => false,
+        }
+    }
+
+    /// Opens a connection that only notices changes; `None` when the database is no file.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be opened.
+    pub async fn watch(&self) -> Result<Option<FileWatch>, StoreError> {
+        match &self.inner.arm {
+            Arm::Sqlite(sqlite) => sqlite.watch().await,
+            Arm::Postgres(_) => Ok(None),
         }
     }
 

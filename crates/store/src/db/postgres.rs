@@ -15,9 +15,9 @@ use super::{DbOptions, Param, Row, connect::Connector, row::RowArm, sent::sent};
 use crate::{error::StoreError, url::PostgresUrl};
 
 /// How much longer than the server's own limit we wait for an answer that may never come.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// How long opening a connection may take when the URL does not say.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a read is repeated after its connection turned out to be dead.
 const READ_REPEATS: u32 = 3;
 /// The most statements that leave together; `join_all` begins more than 30 in no certain order.
@@ -446,7 +446,7 @@ fn is_lost(error: &Error) -> bool {
 const READ_ONLY: SqlState = SqlState::READ_ONLY_SQL_TRANSACTION;
 
 /// Messages of the server may quote values: only those about names in the statement get through.
-fn map_error(error: &Error) -> StoreError {
+pub(super) fn map_error(error: &Error) -> StoreError {
     let Some(database) = error.as_db_error() else {
         return StoreError::unavailable(with_source(error));
     };

@@ -17,9 +17,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub(super) use self::tx::SqliteTx;
-use self::{connection::Connection, job::Write, writer::Writer};
-use super::{BoxFuture, DbOptions, Param, Row, Tx, tx::Attempt};
+pub use self::file::FileId;
+pub(super) use self::{connection::Connection, file::OpenFile, tx::SqliteTx};
+use self::{job::Write, writer::Writer};
+use super::{BoxFuture, DbOptions, FileWatch, Param, Row, Tx, tx::Attempt};
 use crate::error::StoreError;
 
 /// The most connections that read at a time.
@@ -33,6 +34,7 @@ pub(super) struct Sqlite {
 }
 
 struct Readers {
+    file: Arc<OpenFile>,
     path: PathBuf,
     statement_timeout: Duration,
     /// Bounds the connections in use; closed with the database.
@@ -48,11 +50,14 @@ impl Sqlite {
 
     pub(super) async fn open_file(path: &Path, options: &DbOptions) -> Result<Self, StoreError> {
         file::prepare(path)?;
+        let file = Arc::new(OpenFile::at(path)?);
         let writer = when_free(options.lock_timeout, || {
             Connection::open_writer(path, options.statement_timeout)
         })
         .await?;
+        file.check()?;
         let readers = Readers {
+            file,
             path: path.to_owned(),
             statement_timeout: options.statement_timeout,
             permits: Semaphore::new(READERS),
@@ -62,12 +67,26 @@ impl Sqlite {
     }
 
     fn new(writer: Connection, readers: Option<Readers>, options: &DbOptions) -> Self {
-        let writer = Writer::new(writer, options.lock_timeout, readers.is_none());
+        let file = readers.as_ref().map(|readers| Arc::clone(&readers.file));
+        let writer = Writer::new(writer, options.lock_timeout, file);
         Self {
             writer: Arc::new(writer),
             readers,
             lock_timeout: options.lock_timeout,
         }
+    }
+
+    /// The open file; `None` in memory.
+    pub(super) fn file(&self) -> Option<&OpenFile> {
+        self.readers.as_ref().map(|readers| readers.file.as_ref())
+    }
+
+    pub(super) async fn watch(&self) -> Result<Option<FileWatch>, StoreError> {
+        let Some(readers) = &self.readers else {
+            return Ok(None);
+        };
+        let connection = when_free(self.lock_timeout, || readers.open()).await?;
+        Ok(Some(FileWatch::new(connection, Arc::clone(&readers.file))))
     }
 
     pub(super) async fn read(
@@ -78,6 +97,7 @@ impl Sqlite {
         match &self.readers {
             Some(readers) => {
                 let _permit = readers.permits.acquire().await.map_err(|_| closed())?;
+                readers.file.check()?;
                 when_free(self.lock_timeout, || {
                     readers.with(|connection| connection.query_reading(sql, params))
                 })
@@ -123,13 +143,20 @@ impl Readers {
         let idle = self.idle().pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => Connection::open_reader(&self.path, self.statement_timeout)?,
+            None => self.open()?,
         };
         let result = f(&mut connection);
         if !self.permits.is_closed() {
             self.idle().push(connection);
         }
         result
+    }
+
+    /// Opens another connection, to the same file.
+    fn open(&self) -> Result<Connection, StoreError> {
+        let connection = Connection::open_reader(&self.path, self.statement_timeout)?;
+        self.file.check()?;
+        Ok(connection)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

@@ -23,7 +23,7 @@ const STATEMENTS: usize = 256;
 /// Virtual machine steps between two looks at the clock, well under a millisecond.
 const STEPS: i32 = 1000;
 
-pub(super) struct Connection {
+pub(in crate::db) struct Connection {
     raw: rusqlite::Connection,
     /// Statements with `?N` placeholders, by address and length of the `$N` text: equal ones are
     /// the same static text.
@@ -115,7 +115,7 @@ impl Connection {
     }
 
     /// As `query`, but refuses a statement that writes.
-    pub(super) fn query_reading(
+    pub(in crate::db) fn query_reading(
         &mut self,
         sql: &'static str,
         params: &[Param],

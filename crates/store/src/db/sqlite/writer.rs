@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     closed,
     connection::Connection,
+    file::OpenFile,
     job::{End, Job},
     tx::SqliteTx,
     when_free,
@@ -38,7 +39,8 @@ pub(super) struct Writer {
     connection: Arc<AsyncMutex<Option<Connection>>>,
     queue: Mutex<Queue>,
     lock_timeout: Duration,
-    in_memory: bool,
+    /// `None` in memory.
+    file: Option<Arc<OpenFile>>,
 }
 
 #[derive(Default)]
@@ -58,12 +60,16 @@ struct Entry {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, lock_timeout: Duration, in_memory: bool) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        lock_timeout: Duration,
+        file: Option<Arc<OpenFile>>,
+    ) -> Self {
         Self {
             connection: Arc::new(AsyncMutex::new(Some(connection))),
             queue: Mutex::default(),
             lock_timeout,
-            in_memory,
+            file,
         }
     }
 
@@ -172,11 +178,14 @@ impl Writer {
 
     async fn begin(&self) -> Result<SqliteTx, StoreError> {
         let mut connection = self.connection().await?;
+        if let Some(file) = &self.file {
+            file.check()?;
+        }
         when_free(self.lock_timeout, || {
             connection.as_mut().ok_or_else(closed)?.begin()
         })
         .await?;
-        Ok(SqliteTx::new(connection, self.in_memory))
+        Ok(SqliteTx::new(connection, self.file.is_none()))
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
