@@ -155,18 +155,23 @@ impl HashMemory {
         self.0.len()
     }
 
-    /// Gives back what is held beyond the given number of KiB.
+    /// Gives back what is held beyond the given number of KiB; nothing of it stays with the process.
     pub fn shrink_to(&mut self, kib: usize) {
         self.0.truncate(kib);
-        self.0.shrink_to_fit();
+        if kib == 0 {
+            self.0 = Vec::new();
+        } else {
+            self.0.shrink_to(LEAST_RESERVED_KIB);
+        }
     }
 
     fn blocks(&mut self, count: usize) -> Result<&mut [Block], PasswordError> {
-        if let Some(missing) = count.checked_sub(self.0.len()) {
+        if count > self.0.len() {
+            let missing = count.max(LEAST_RESERVED_KIB) - self.0.len();
             self.0
                 .try_reserve_exact(missing)
                 .map_err(|_| PasswordError::OutOfMemory)?;
-            self.0.resize(count.max(self.0.len()), Block::new());
+            self.0.resize(count, Block::new());
         }
         self.0.get_mut(..count).ok_or(PasswordError::OutOfMemory)
     }
@@ -234,6 +239,13 @@ pub fn cost_of(phc: &str) -> Option<Argon2Cost> {
 
 const SALT_LEN: usize = 16;
 const HASH_LEN: usize = 32;
+
+/// How much address space the memory of a hash takes at least; what is not used of it costs nothing.
+///
+/// The allocator of the GNU C library gives every block of more than 32 MiB a mapping of its own, which
+/// ends with the block. A smaller one that is freed once raises the size from which blocks get that,
+/// and the next ones of its kind stay with the process for good (mallopt(3), M_MMAP_THRESHOLD).
+const LEAST_RESERVED_KIB: usize = 33 * 1024;
 
 /// Bounds of what is ever computed, so that a stored string can't exhaust the machine.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
