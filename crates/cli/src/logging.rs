@@ -4,9 +4,11 @@ use std::io::{self, IsTerminal as _};
 
 use bosa_auth::{Configuration, Error, Source};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::exit::Failure;
+use crate::log_lines::LogLines;
 
 const FILTER: &str = "BOSA_AUTH_LOG";
 const FORMAT: &str = "BOSA_AUTH_LOG_FORMAT";
@@ -30,9 +32,24 @@ pub(crate) fn start(configuration: &Configuration, verbosity: Verbosity) -> Resu
         _ => filter(configuration)?,
     };
     let json = is_json(configuration)?;
+    match verbosity {
+        Verbosity::Verb => subscribe(filter, json, io::stderr),
+        Verbosity::Server => {
+            let lines =
+                LogLines::start().map_err(|error| Failure::io("cannot write a log", &error))?;
+            subscribe(filter, json, lines);
+        }
+    }
+    Ok(())
+}
+
+fn subscribe<W>(filter: EnvFilter, json: bool, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(wants_color());
     // Fails only when logging was started before, and then it goes on as it was.
     drop(if json {
@@ -40,7 +57,6 @@ pub(crate) fn start(configuration: &Configuration, verbosity: Verbosity) -> Resu
     } else {
         builder.finish().try_init()
     });
-    Ok(())
 }
 
 /// Checks the log settings.

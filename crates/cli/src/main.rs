@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod config;
 mod exit;
+mod log_lines;
 mod logging;
 mod output;
 mod progress;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(Failure::io("cannot start the runtime", &error)),
     };
+    log_lines::finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bosa_auth_testkit::on_every_database;
+use serde_json::{Value, json};
 
 use crate::server::{Server, create_client, master_key, post, shell};
 use crate::support::{MASTER_KEY, World};
@@ -106,6 +107,38 @@ on_every_database! {
         for signal in ["TERM", "INT"] {
             let server = Server::start(&world);
             assert_eq!(server.stop(signal), Some(0), "{signal}");
+        }
+    }
+
+    async fn every_answer_is_in_the_log_once_the_server_has_stopped(db: TestDatabase) {
+        let mut world = World::on(&db);
+        for format in ["json", "text"] {
+            world.set("BOSA_AUTH_LOG_FORMAT", format);
+            let server = Server::start(&world);
+            let master_key = master_key(&world, &server);
+            let name = format!("client-{format}");
+            let key = create_client(server.url(), &master_key, &name).await.unwrap();
+            for number in 0..20 {
+                let token = json!({"token": format!("a-token-{number}")});
+                let answer = post(server.url(), "/auth/tokens/verify", &key, token).await;
+                assert_eq!(answer.unwrap().0, 200);
+            }
+            let log = server.log_until_stopped();
+            for secret in [&key, &master_key, "a-token-"] {
+                assert!(!log.contains(secret), "{log}");
+            }
+            let answers: Vec<&str> = log.lines().filter(|line| line.contains("answered")).collect();
+            assert_eq!(answers.len(), 21, "{log}");
+            for line in answers {
+                if format == "json" {
+                    let line: Value = serde_json::from_str(line).unwrap();
+                    assert_eq!(line["fields"]["status"], 200, "{line}");
+                    assert!(line["span"]["request_id"].is_string(), "{line}");
+                } else {
+                    assert!(line.contains("status=200"), "{line}");
+                    assert!(line.contains("request_id="), "{line}");
+                }
+            }
         }
     }
 

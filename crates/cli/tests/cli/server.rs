@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ pub(crate) struct Server {
     child: Child,
     /// Kept open, so that the server can write.
     _stdout: BufReader<ChildStdout>,
+    log: Option<JoinHandle<String>>,
     /// What it printed when it was ready.
     pub(crate) welcome: Value,
 }
@@ -48,6 +50,13 @@ impl Server {
             .unwrap();
         assert!(sent.success());
         self.child.wait().unwrap().code()
+    }
+
+    /// Asks the process to stop, waits until it has, and returns its whole log.
+    pub(crate) fn log_until_stopped(mut self) -> String {
+        let log = self.log.take().unwrap();
+        assert_eq!(self.stop("TERM"), Some(0));
+        log.join().unwrap()
     }
 }
 
@@ -93,12 +102,18 @@ impl Starting {
                 panic!("the server did not start: {stderr}");
             }
         }
-        // Nobody reads the log: it must not fill the pipe and stop the server.
+        // Read all along: the log must not fill the pipe and stop the server.
         let mut stderr = self.0.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        let read = move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).unwrap();
+            log
+        };
+        let log = Some(std::thread::spawn(read));
         Server {
             child: self.0,
             _stdout: stdout,
+            log,
             welcome: serde_json::from_str(&text).unwrap(),
         }
     }
