@@ -1,10 +1,12 @@
 //! Counters and histograms, and `/metrics` on an address of its own.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use http::{Method, StatusCode, header};
+use metrics::{Counter, Histogram, Label};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "bosa_auth_http_requests_total";
@@ -67,21 +69,80 @@ impl Metrics {
     }
 }
 
-/// Counts one answered request.
-pub(crate) fn record(path: &'static str, method: &Method, status: StatusCode, took: Duration) {
-    let labels = [
-        ("path", path.to_owned()),
-        ("method", known(method).to_owned()),
-        ("status", status.as_str().to_owned()),
-    ];
-    metrics::counter!(REQUESTS, &labels).increment(1);
-    metrics::histogram!(DURATION, &labels).record(took.as_secs_f64());
+/// The series of one route, each registered at its first answer: to look a series up by its labels
+/// costs as much as a whole small request.
+///
+/// They are those of the recorder that is there by then.
+#[derive(Debug, Default)]
+pub(crate) struct Series(RwLock<Vec<OneSeries>>);
+
+struct OneSeries {
+    method: &'static str,
+    status: StatusCode,
+    requests: Counter,
+    duration: Histogram,
+}
+
+impl Series {
+    /// Counts one answered request.
+    pub(crate) fn record(
+        &self,
+        path: &'static str,
+        method: &'static str,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = find(&known, method, status) {
+            return one.record(took);
+        }
+        drop(known);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = find(&known, method, status) {
+            return one.record(took);
+        }
+        let one = OneSeries::register(path, method, status);
+        one.record(took);
+        // As many as there are methods and statuses that this server has names for.
+        known.push(one);
+    }
+}
+
+fn find<'a>(known: &'a [OneSeries], method: &str, status: StatusCode) -> Option<&'a OneSeries> {
+    let mut known = known.iter();
+    known.find(|one| one.status == status && one.method == method)
+}
+
+impl OneSeries {
+    fn register(path: &'static str, method: &'static str, status: StatusCode) -> Self {
+        let labels = [
+            Label::from_static_parts("path", path),
+            Label::from_static_parts("method", method),
+            Label::new("status", status.as_str().to_owned()),
+        ];
+        Self {
+            method,
+            status,
+            requests: metrics::counter!(REQUESTS, labels.iter()),
+            duration: metrics::histogram!(DURATION, labels.iter()),
+        }
+    }
+
+    fn record(&self, took: Duration) {
+        self.requests.increment(1);
+        self.duration.record(took.as_secs_f64());
+    }
+}
+
+impl std::fmt::Debug for OneSeries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.status)
+    }
 }
 
 /// A method's name, or one name for all that a caller may invent.
-pub(crate) fn known(method: &Method) -> &str {
-    match method.as_str() {
-        name @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => name,
-        _ => "OTHER",
-    }
+pub(crate) fn known(method: &Method) -> &'static str {
+    const NAMES: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = NAMES.into_iter().find(|name| *name == method.as_str());
+    known.unwrap_or("OTHER")
 }

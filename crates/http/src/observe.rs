@@ -1,17 +1,21 @@
 //! The outermost layer: request id, limits, the body of refusals, headers, log and metrics.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::HttpBody as _;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use crate::metrics;
+use crate::metrics::{self, Series};
 use crate::problem::{PROBLEM_JSON, Problem, Rendering};
 use crate::request_id::{self, RequestId};
 use crate::route::Route;
@@ -23,83 +27,145 @@ const ERROR_CONTRACT: HeaderName = HeaderName::from_static("x-gl-error-contract"
 /// Label of requests that match no route.
 const UNMATCHED: &str = "unmatched";
 
-/// What the layer knows about where it stands.
+/// The layer, and what it knows about where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Observer {
+pub(crate) struct Observer(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
     state: AppState,
     route: Option<&'static Route>,
+    path: &'static str,
+    series: Series,
+}
+
+/// A service with the layer around it.
+#[derive(Debug, Clone)]
+pub(crate) struct Observed<S> {
+    inner: S,
+    place: Arc<Place>,
 }
 
 impl Observer {
     pub(crate) fn new(state: &AppState, route: Option<&'static Route>) -> Self {
-        Self {
+        Self(Arc::new(Place {
             state: state.clone(),
             route,
+            path: route.map_or(UNMATCHED, |route| route.path),
+            series: Series::default(),
+        }))
+    }
+}
+
+impl<S> Layer<S> for Observer {
+    type Service = Observed<S>;
+
+    fn layer(&self, inner: S) -> Observed<S> {
+        let place = self.0.clone();
+        Observed { inner, place }
+    }
+}
+
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Error = Infallible>,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let place = self.place.clone();
+        let asked = Asked::of(&request, &place.state);
+        let span = tracing::info_span!("request", request_id = asked.id.as_str());
+        // A body that says it is too long is refused before it is read.
+        let limit = place.state.config.body_limit;
+        let is_too_long =
+            request.body().size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX);
+        let handled = (!is_too_long).then(|| self.inner.call(request));
+        Box::pin(async move { Ok(place.observe(asked, handled).await) }.instrument(span))
+    }
+}
+
+/// What is asked for, as far as the layer has to know.
+struct Asked {
+    id: RequestId,
+    began: Duration,
+    method: &'static str,
+    as_problem_json: bool,
+    contract: bool,
+}
+
+impl Asked {
+    fn of(request: &Request, state: &AppState) -> Self {
+        let headers = request.headers();
+        Self {
+            began: state.auth.clock().monotonic(),
+            id: state.request_ids.of(headers, &state.auth),
+            method: metrics::known(request.method()),
+            as_problem_json: accepts_problem_json(headers),
+            contract: asks_for_contract_2(headers),
         }
     }
 }
 
-/// Answers a request and says so in the log: method, route, status and time, and never a query, a
-/// header or a body.
-pub(crate) async fn observe(
-    State(observer): State<Observer>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Observer { state, route } = observer;
-    let id = RequestId::of(request.headers(), &state.auth);
-    let span = tracing::info_span!("request", request_id = id.as_str());
-    async {
-        let clock = state.auth.clock();
-        let began = clock.monotonic();
-        let method = request.method().clone();
-        let as_problem_json = accepts_problem_json(request.headers());
-        let contract = asks_for_contract_2(request.headers());
-        let mut response = answer(&state, request, next).await;
+impl Place {
+    /// Answers a request and says so in the log: method, route, status and time, and never a query,
+    /// a header or a body.
+    async fn observe<R: IntoResponse>(
+        &self,
+        asked: Asked,
+        handled: Option<impl Future<Output = Result<R, Infallible>>>,
+    ) -> Response {
+        let mut response = match handled {
+            None => Problem::body_too_large(self.state.config.body_limit).into_response(),
+            Some(handled) => self.within_limits(handled).await,
+        };
         if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
             problem.log();
             let rendering = Rendering {
-                request_id: id.as_str(),
-                as_problem_json,
-                with_outcome: route.is_some_and(|route| route.reports_outcome),
+                request_id: asked.id.as_str(),
+                as_problem_json: asked.as_problem_json,
+                with_outcome: self.route.is_some_and(|route| route.reports_outcome),
             };
             problem.write(&mut response, rendering);
         }
-        add_headers(response.headers_mut(), &id, contract);
-        let took = clock.monotonic().saturating_sub(began);
-        let path = route.map_or(UNMATCHED, |route| route.path);
-        metrics::record(path, &method, response.status(), took);
+        add_headers(response.headers_mut(), asked.id, asked.contract);
+        let took = self.state.auth.clock().monotonic();
+        let took = took.saturating_sub(asked.began);
+        let status = response.status();
+        self.series.record(self.path, asked.method, status, took);
         tracing::info!(
-            method = metrics::known(&method),
-            route = path,
-            status = response.status().as_u16(),
+            method = asked.method,
+            route = self.path,
+            status = status.as_u16(),
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "answered"
         );
         response
     }
-    .instrument(span)
-    .await
-}
 
-async fn answer(state: &AppState, request: Request, next: Next) -> Response {
-    let limit = state.config.body_limit;
-    // A body that says it is too long is refused before it is read.
-    if request.body().size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
-        return Problem::body_too_large(limit).into_response();
-    }
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(state.config.time_limit, handled).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_panic)) => Problem::defect().into_response(),
-        Err(_elapsed) => Problem::took_too_long().into_response(),
+    async fn within_limits<R: IntoResponse>(
+        &self,
+        handled: impl Future<Output = Result<R, Infallible>>,
+    ) -> Response {
+        let handled = AssertUnwindSafe(handled).catch_unwind();
+        match tokio::time::timeout(self.state.config.time_limit, handled).await {
+            Ok(Ok(Ok(response))) => response.into_response(),
+            Ok(Err(_panic)) => Problem::defect().into_response(),
+            Err(_elapsed) => Problem::took_too_long().into_response(),
+        }
     }
 }
 
-fn add_headers(headers: &mut HeaderMap, id: &RequestId, contract: bool) {
-    if let Some(id) = id.header() {
-        headers.insert(request_id::HEADER, id);
-    }
+fn add_headers(headers: &mut HeaderMap, id: RequestId, contract: bool) {
+    headers.insert(request_id::HEADER, id.into_header());
     let no_store = HeaderValue::from_static("no-store");
     headers.insert(header::CACHE_CONTROL, no_store);
     let no_sniffing = HeaderValue::from_static("nosniff");
@@ -126,11 +192,8 @@ fn asks_for_contract_2(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::Router;
     use axum::body::Body;
-    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use bosa_auth::{Auth, AuthenticationDbSettings};
     use tower::ServiceExt as _;
@@ -150,11 +213,9 @@ mod tests {
         };
         let configuration = settings.gather_from(Vec::new()).unwrap();
         let mode = bosa_auth::OpenMode::Create;
-        let state = AppState {
-            auth: Auth::open_configured(&configuration, mode).await.unwrap(),
-            config: Arc::new(HttpConfig::default()),
-        };
-        let layer = from_fn_with_state(Observer::new(&state, None), observe);
+        let auth = Auth::open_configured(&configuration, mode).await.unwrap();
+        let state = AppState::new(auth, HttpConfig::default());
+        let layer = Observer::new(&state, None);
         let app = Router::new().route("/", get(fail)).layer(layer);
         let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);

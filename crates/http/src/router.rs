@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
+use axum::handler::Handler as _;
 use bosa_auth::Auth;
 
 use crate::config::HttpConfig;
-use crate::observe::{Observer, observe};
+use crate::observe::Observer;
 use crate::problem::Problem;
+use crate::request_id::RequestIds;
 use crate::routes::routes;
 
 /// What every handler can reach.
@@ -18,6 +17,17 @@ use crate::routes::routes;
 pub(crate) struct AppState {
     pub(crate) auth: Auth,
     pub(crate) config: Arc<HttpConfig>,
+    pub(crate) request_ids: Arc<RequestIds>,
+}
+
+impl AppState {
+    pub(crate) fn new(auth: Auth, config: HttpConfig) -> Self {
+        Self {
+            auth,
+            config: Arc::new(config),
+            request_ids: Arc::default(),
+        }
+    }
 }
 
 /// The whole API of one instance, to be served by [`serve`](crate::serve) or mounted in a router.
@@ -25,21 +35,16 @@ pub(crate) struct AppState {
 /// Mounted elsewhere, the limits per caller's address need connection information
 /// (`into_make_service_with_connect_info::<SocketAddr>()`).
 pub fn router(auth: Auth, config: HttpConfig) -> Router {
-    let limit = config.body_limit;
-    let state = AppState {
-        auth,
-        config: Arc::new(config),
-    };
+    let state = AppState::new(auth, config);
     let mut router = Router::new();
     for route in routes() {
-        let layer = from_fn_with_state(Observer::new(&state, Some(route)), observe);
-        router = router.route(route.path, (route.handler)().route_layer(layer));
+        let observer = Observer::new(&state, Some(route));
+        router = router.route(route.path, (route.handler)().route_layer(observer));
     }
-    let unmatched = || from_fn_with_state(Observer::new(&state, None), observe);
+    let unmatched = || Observer::new(&state, None);
     router
         .fallback(not_found.layer(unmatched()))
         .method_not_allowed_fallback(method_not_allowed.layer(unmatched()))
-        .layer(DefaultBodyLimit::max(limit))
         .with_state(state)
 }
 

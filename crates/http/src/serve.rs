@@ -140,6 +140,7 @@ async fn converse(
     builder.http2().timer(TokioTimer::new());
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
+        biased;
         result = connection.as_mut() => result,
         _ = ending.changed() => {
             connection.as_mut().graceful_shutdown();

@@ -1,9 +1,12 @@
 //! JSON bodies, read strictly.
 
-use axum::body::Bytes;
+use std::error::Error as _;
+use std::fmt;
+
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use bosa_auth::Secret;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Path;
 
@@ -18,16 +21,33 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug)]
 pub(crate) struct JsonBody<T> {
     pub(crate) value: T,
-    /// The body as it was sent; it may hold secrets.
-    pub(crate) text: Secret,
+    pub(crate) text: Text,
 }
 
 /// A JSON body that may be absent, and then is the default.
 #[derive(Debug)]
 pub(crate) struct OptionalJson<T> {
     pub(crate) value: T,
-    /// The body as it was sent.
-    pub(crate) text: Secret,
+    pub(crate) text: Text,
+}
+
+/// A body as it was sent; it may hold secrets.
+///
+/// It is the connection's own buffer, which cannot be wiped; a copy that is would change nothing.
+#[derive(Default)]
+pub(crate) struct Text(Bytes);
+
+impl Text {
+    pub(crate) fn expose(&self) -> &str {
+        // It was read as UTF-8 before.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Text(…)")
+    }
 }
 
 impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
@@ -38,7 +58,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
             return Err(Problem::not_json());
         }
         let bytes = read(request, state).await?;
-        let (value, text) = parse(&bytes)?;
+        let value = parse(&bytes)?;
+        let text = Text(bytes);
         Ok(Self { value, text })
     }
 }
@@ -56,7 +77,8 @@ impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalJson<T> {
         if !is_json {
             return Err(Problem::not_json());
         }
-        let (value, text) = parse(&bytes)?;
+        let value = parse(&bytes)?;
+        let text = Text(bytes);
         Ok(Self { value, text })
     }
 }
@@ -68,25 +90,33 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(media_type) = value.and_then(|value| value.split(';').next()) else {
         return false;
     };
-    let media_type = media_type.trim().to_ascii_lowercase();
-    let suffixed = media_type.starts_with("application/") && media_type.ends_with("+json");
-    media_type == "application/json" || suffixed
+    let media_type = media_type.trim();
+    let is = |text: Option<&str>, wanted: &str| {
+        text.is_some_and(|text| text.eq_ignore_ascii_case(wanted))
+    };
+    let suffix = media_type.len().saturating_sub("+json".len());
+    is(Some(media_type), "application/json")
+        || is(media_type.get(.."application/".len()), "application/")
+            && is(media_type.get(suffix..), "+json")
 }
 
 async fn read(request: Request, state: &AppState) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state)
-        .await
-        .map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::body_too_large(state.config.body_limit)
-            } else {
-                Problem::invalid("body", "could not be read")
-            }
-        })
+    let limit = state.config.body_limit;
+    to_bytes(request.into_body(), limit).await.map_err(|error| {
+        // Its only cause of its own; the others are the connection's.
+        if error
+            .source()
+            .is_some_and(|cause| cause.is::<LengthLimitError>())
+        {
+            Problem::body_too_large(limit)
+        } else {
+            Problem::invalid("body", "could not be read")
+        }
+    })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Secret), Problem> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let Ok(text) = str::from_utf8(bytes) else {
         return Err(Problem::invalid("body", "is not UTF-8"));
     };
     strict_json::check(bytes).map_err(|malformed| match malformed {
@@ -101,10 +131,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Secret), Problem> {
     if !text.trim_start().starts_with('{') {
         return Err(Problem::invalid("body", "must be an object"));
     }
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| mistyped(error.path(), &error.inner().to_string()))?;
-    Ok((value, Secret::from(text)))
+    serde_json::from_str(text).or_else(|_| {
+        // Read once more, by what keeps track of where it is.
+        let mut json = serde_json::Deserializer::from_str(text);
+        serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| mistyped(error.path(), &error.inner().to_string()))
+    })
 }
 
 /// Says which field is wrong without repeating its value, which may be a secret.

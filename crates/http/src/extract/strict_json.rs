@@ -3,11 +3,12 @@
 //! RFC 8259 §4 leaves open what duplicate members mean; here they are refused, so that no two
 //! readers of one body disagree. Lone surrogates and invalid UTF-8 are refused by the parser.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 const DEEPEST: usize = 32;
 
@@ -110,15 +111,65 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let below = self.below()?;
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
+        let mut names = Names::default();
+        while let Some(Name(name)) = members.next_key()? {
             if names.contains(&name) {
-                return Err(self.refuse(Malformed::Duplicate(name)));
+                return Err(self.refuse(Malformed::Duplicate(name.into_owned())));
             }
-            names.insert(name);
+            names.add(name);
             members.next_value_seed(below)?;
         }
         Ok(())
+    }
+}
+
+/// The name of a member; borrowed from the body, unless it is written with escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Name(Cow::Borrowed(name)))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Name(Cow::Owned(name.to_owned())))
+    }
+}
+
+/// The names of one object. A few are compared one by one, which takes less than to hash them.
+#[derive(Default)]
+struct Names<'de> {
+    few: Vec<Cow<'de, str>>,
+    more: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Names<'de> {
+    const FEW: usize = 8;
+
+    fn contains(&self, name: &str) -> bool {
+        self.few.iter().any(|known| known == name) || self.more.contains(name)
+    }
+
+    fn add(&mut self, name: Cow<'de, str>) {
+        if self.few.len() < Self::FEW {
+            self.few.push(name);
+        } else {
+            self.more.insert(name);
+        }
     }
 }
 
@@ -137,6 +188,13 @@ mod tests {
         let twice = Err(Malformed::Duplicate("a".to_owned()));
         assert_eq!(check(br#"{"a":1,"a":2}"#), twice);
         assert_eq!(check(br#"{"b":[{"a":1,"\u0061":2}]}"#), twice);
+        let many: String = (0..20).map(|number| format!(r#""{number}":0,"#)).collect();
+        for name in [0, 7, 8, 19] {
+            let body = format!(r#"{{{many}"{name}":1}}"#);
+            let twice = Err(Malformed::Duplicate(name.to_string()));
+            assert_eq!(check(body.as_bytes()), twice);
+        }
+        assert_eq!(check(format!(r#"{{{many}"a":1}}"#).as_bytes()), Ok(()));
     }
 
     #[test]
