@@ -9,6 +9,7 @@
 mod archives;
 mod arguments;
 mod freshness;
+mod nodes;
 mod pages;
 mod readme;
 mod refusals;
