@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bosa_auth_core::{Actor, AuditEvent, Digest, DigestKeyId, Secret, keyed_digest};
-use bosa_auth_store::idempotency::{self, IdempotencyRow, IdempotencyScope};
-use bosa_auth_store::{StoreError, Tx, audit};
+use bosa_auth_store::StoreError;
+use bosa_auth_store::idempotency::{IdempotencyRow, IdempotencyScope};
 use uuid::Uuid;
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 
 const LONGEST_KEY: usize = 255;
 const KEY_LABEL: &str = "idempotency key";
@@ -46,7 +47,7 @@ impl IdempotencyKey {
         })
     }
 
-    fn record(&self, inner: &Inner, actor: &Actor) -> IdempotencyRecord {
+    fn record(&self, inner: &Inner, actor: &Actor, resource: Uuid) -> IdempotencyRecord {
         let caller = match actor.id() {
             Some(id) => format!("{}:{id}", actor.kind()),
             None => actor.kind().to_owned(),
@@ -67,6 +68,7 @@ impl IdempotencyKey {
             ),
             caller,
             digest_key_id,
+            resource,
         }
     }
 }
@@ -80,21 +82,19 @@ impl Idempotency {
         Self(Some(Arc::new(key)))
     }
 
-    pub(crate) fn record(&self, inner: &Inner, actor: &Actor) -> Option<IdempotencyRecord> {
-        self.0.as_ref().map(|key| key.record(inner, actor))
-    }
-
-    /// What the failure of a write means to the caller: with a key, a busy database is an earlier
-    /// request that is still being carried out.
-    pub(crate) fn explain(&self, error: Error) -> Error {
-        match error {
-            Error::DatabaseUnavailable(Some(StoreError::Busy)) if self.0.is_some() => {
-                Error::IdempotencyInProgress {
-                    retry_after: Duration::from_secs(1),
-                }
-            }
-            error => error,
-        }
+    /// Names an act of this request, which makes or changes `resource`.
+    pub(crate) fn operation(
+        &self,
+        inner: &Inner,
+        actor: &Actor,
+        event: AuditEvent,
+        resource: Uuid,
+    ) -> Operation {
+        let record = self
+            .0
+            .as_ref()
+            .map(|key| key.record(inner, actor, resource));
+        Operation::new(event, record)
     }
 }
 
@@ -106,57 +106,27 @@ pub(crate) struct IdempotencyRecord {
     key_digest: Digest,
     request_digest: Digest,
     digest_key_id: DigestKeyId,
-}
-
-/// What a write finds when it begins.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
-    /// Nothing of it is done yet.
-    Fresh,
-    /// An earlier attempt of this very write, whose outcome was lost, has done it.
-    Applied,
-    /// An earlier request with the same idempotency key has done it.
-    Replay(Uuid),
-}
-
-/// Begins a write: names its operation, so that a repeat of it is recognised.
-///
-/// The insert waits for an attempt or request of the same name that is still committing.
-pub(crate) async fn begin(
-    tx: &mut Tx,
-    event: &AuditEvent,
-    record: Option<&IdempotencyRecord>,
     resource: Uuid,
-) -> Result<Begun> {
-    if let Some(record) = record {
-        let (scope, row) = record.row(event, resource);
-        if !idempotency::insert(tx, &scope, &row).await? {
-            let stored = idempotency::load(&mut *tx, &scope)
-                .await?
-                .ok_or(StoreError::Busy)?;
-            if stored.operation_id == event.id {
-                return Ok(Begun::Applied);
-            }
-            if !record.request_digest.matches(&stored.request_digest) {
-                return Err(Error::IdempotencyMismatch);
-            }
-            let resource = stored.resource_id.and_then(|id| id.parse().ok());
-            return resource
-                .map(Begun::Replay)
-                .ok_or_else(|| Error::Unreadable {
-                    what: "an idempotency record".to_owned(),
-                });
-        }
-    }
-    if audit::record(tx, event).await? {
-        Ok(Begun::Fresh)
-    } else {
-        Ok(Begun::Applied)
-    }
 }
 
 impl IdempotencyRecord {
-    fn row(&self, event: &AuditEvent, resource: Uuid) -> (IdempotencyScope, IdempotencyRow) {
+    /// What the failure of a write with a key means to the caller: a busy database is an earlier
+    /// request that is still being carried out.
+    pub(crate) fn explain(error: Error) -> Error {
+        match error {
+            Error::DatabaseUnavailable(Some(StoreError::Busy)) => Error::IdempotencyInProgress {
+                retry_after: Duration::from_secs(1),
+            },
+            error => error,
+        }
+    }
+
+    /// Whether a record of the same key is of the same request.
+    pub(crate) fn is_same_request(&self, stored: &IdempotencyRow) -> bool {
+        self.request_digest.matches(&stored.request_digest)
+    }
+
+    pub(crate) fn row(&self, event: &AuditEvent) -> (IdempotencyScope, IdempotencyRow) {
         let scope = IdempotencyScope {
             caller: self.caller.clone(),
             route: self.route.to_owned(),
@@ -167,7 +137,7 @@ impl IdempotencyRecord {
             digest_key_id: self.digest_key_id,
             operation_id: event.id,
             status: 200,
-            resource_id: Some(resource.to_string()),
+            resource_id: Some(self.resource.to_string()),
             created_at: event.at,
         };
         (scope, row)

@@ -77,6 +77,7 @@ mod login_audit;
 mod maintenance;
 mod memory;
 mod model;
+mod operation;
 mod operator;
 mod page;
 mod principal;

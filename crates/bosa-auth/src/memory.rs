@@ -254,7 +254,7 @@ impl Inner {
                                     client_id,
                                     subject,
                                 } = change;
-                                changes::append(tx, mark, kind, client_id, subject, at).await?;
+                                changes::append(tx, mark, kind, client_id, subject, at);
                                 Ok(value)
                             }
                         }

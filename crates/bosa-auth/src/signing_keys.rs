@@ -8,14 +8,13 @@ use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
 use bosa_auth_core::{AuditAction, Entropy, Timestamp};
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::signing_keys::{self, SigningKeyRow};
-use bosa_auth_store::{KeyState, Store};
-use uuid::Uuid;
+use bosa_auth_store::{KeyState, Store, audit};
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::instance::root_key;
 use crate::memory::{Change, Outcome};
+use crate::operation::Operation;
 use crate::principal::Operator;
 
 /// The signing keys of one process.
@@ -84,7 +83,7 @@ impl SigningKeys {
         }
     }
 
-    /// The key that signs now, and whether it lies in the database.
+    /// The key that signs now.
     ///
     /// # Errors
     /// `Configuration` when there is neither a configured key nor an active one in the database.
@@ -93,8 +92,21 @@ impl SigningKeys {
         store: &Store,
         root_keys: &RootKeyring,
     ) -> Result<Arc<SigningKey>> {
-        match signing_keys::active(store).await? {
-            Some(row) => self.opened(&row, root_keys),
+        let active = signing_keys::active(store).await?;
+        self.signer_beside(active.as_ref(), root_keys)
+    }
+
+    /// As [`signer`](Self::signer), given the active key in the database, as it was just read.
+    ///
+    /// # Errors
+    /// As [`signer`](Self::signer).
+    pub(crate) fn signer_beside(
+        &self,
+        active: Option<&SigningKeyRow>,
+        root_keys: &RootKeyring,
+    ) -> Result<Arc<SigningKey>> {
+        match active {
+            Some(row) => self.opened(row, root_keys),
             None => self.configured.clone().ok_or_else(|| {
                 Error::configuration(
                     "there is no signing key; set AUTH_SECRET_KEY, restore auth_secret.key or run bosa-auth signing-key rotate",
@@ -260,7 +272,7 @@ impl Operator {
             .write(move |tx| {
                 let (row, event) = (written.clone(), event.clone());
                 Box::pin(async move {
-                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
+                    if audit::record(tx, &event).await? {
                         signing_keys::insert_active(tx, &row).await?;
                     }
                     Ok::<_, Error>(())
@@ -294,24 +306,27 @@ impl Operator {
             }
             Some(_) => {}
         }
-        let event = Arc::new(inner.event(
+        let event = inner.event(
             &self.actor,
             AuditAction::SigningKeyRetire,
             None,
             None,
             Some(serde_json::json!({ "kid": kid }).to_string()),
-        )?);
+        )?;
+        let operation = Arc::new(Operation::new(event, None));
         let change = Change::of_instance(ChangeKind::SigningKey);
         let kid: Arc<str> = Arc::from(kid);
         let retired = kid.clone();
         inner
             .narrow(change, move |tx| {
-                let (kid, event) = (retired.clone(), event.clone());
+                let (kid, operation) = (retired.clone(), operation.clone());
                 Box::pin(async move {
-                    if begin(tx, &event, None, Uuid::nil()).await? != Begun::Fresh {
+                    let opening = operation.open(tx);
+                    let retired = signing_keys::retire(tx, &kid).await;
+                    if opening.earlier(tx)?.is_some() {
                         return Ok(Outcome::Unchanged(()));
                     }
-                    if !signing_keys::retire(tx, &kid).await? {
+                    if !retired? {
                         // Another call was faster.
                         return Err(Error::NotFound {
                             what: "generated signing key",

@@ -9,7 +9,7 @@ use crate::client_tx::ClientScope;
 use crate::columns::{Opaque, statements};
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::integrations::IntegrationRow;
+use crate::integrations::{self, IntegrationRow, integration_columns};
 use crate::params;
 
 /// What became of a new account.
@@ -50,8 +50,8 @@ pub struct IntegrationChange {
 pub struct IntegrationDeleted {
     /// Its id.
     pub id: IntegrationId,
-    /// The account that became the default in its place, if it was the default.
-    pub promoted: Option<String>,
+    /// Whether it was the default, so that another one is in its place now, if any is left.
+    pub was_default: bool,
 }
 
 impl ClientScope<&mut Tx> {
@@ -64,14 +64,11 @@ impl ClientScope<&mut Tx> {
         &mut self,
         row: &IntegrationRow,
     ) -> Result<IntegrationInsert, StoreError> {
-        if !self.open_set(row.user_id, &row.connector).await? {
-            return Ok(IntegrationInsert::NoUser);
-        }
         let set = params![self.client_id, row.user_id, row.connector.as_str()];
-        let selected = self.source.query_opt(ANY_IN_SET, set).await?.is_none();
+        let opened = self.source.later(OPEN_SET, set);
         let inserted = self
             .source
-            .execute(
+            .query_opt(
                 INSERT,
                 params![
                     self.client_id,
@@ -84,20 +81,28 @@ impl ClientScope<&mut Tx> {
                     row.data_key_id,
                     row.auth_status.as_str(),
                     row.subject.as_deref(),
-                    selected,
                     row.created_at,
                     row.updated_at
                 ],
             )
-            .await?;
-        Ok(match inserted {
-            0 => IntegrationInsert::Taken,
-            _ => IntegrationInsert::Done { selected },
+            .await;
+        match self.source.changed(&opened) {
+            Ok(0) => return Ok(IntegrationInsert::NoUser),
+            Ok(_) => {}
+            // The user was deleted at this moment; the next attempt sees it.
+            Err(StoreError::ForeignKey) => return Err(self.source.run_again()),
+            Err(error) => return Err(error),
+        }
+        Ok(match inserted? {
+            None => IntegrationInsert::Taken,
+            Some(row) => IntegrationInsert::Done {
+                selected: row.get(0)?,
+            },
         })
     }
 
-    /// Makes an account the default of its connector; false, having changed nothing, when the user
-    /// has no such account.
+    /// Makes an account the default of its connector and returns it; `None`, having changed nothing,
+    /// when the user has no such account.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
@@ -106,28 +111,19 @@ impl ClientScope<&mut Tx> {
         user_id: UserId,
         connector: &str,
         user_identifier: &str,
-    ) -> Result<bool, StoreError> {
-        if self
-            .locked_account(user_id, connector, user_identifier)
-            .await?
-            .is_none()
-        {
-            return Ok(false);
-        }
+    ) -> Result<Option<IntegrationRow>, StoreError> {
+        let set = params![self.client_id, user_id, connector];
+        let _locks = self.source.later(LOCK_SET, set);
+        let account = || params![self.client_id, user_id, connector, user_identifier];
         // The old default goes first: one statement for both can meet the unique index halfway.
-        for statement in [UNSELECT_OTHERS, SELECT] {
-            self.source
-                .execute(
-                    statement,
-                    params![self.client_id, user_id, connector, user_identifier],
-                )
-                .await?;
-        }
-        Ok(true)
+        let (unselect, select) = (account(), account());
+        let _makes_room = self.source.later(UNSELECT_OTHERS, unselect);
+        let row = self.source.query_opt(SELECT, select).await?;
+        row.as_ref().map(integrations::read).transpose()
     }
 
-    /// Replaces the sealed authorization of an account; false when the row has another version or
-    /// is gone: read again.
+    /// Replaces the sealed authorization of an account and returns it; `None` when the row has
+    /// another version or is gone: read again.
     ///
     /// # Errors
     /// [`StoreError::ForeignKey`] when the client has no such data key.
@@ -135,13 +131,11 @@ impl ClientScope<&mut Tx> {
         &mut self,
         id: IntegrationId,
         change: &IntegrationChange,
-    ) -> Result<bool, StoreError> {
-        self.source
-            .execute(LOCK_SET_OF, params![self.client_id, id])
-            .await?;
-        let changed = self
+    ) -> Result<Option<IntegrationRow>, StoreError> {
+        let _locks = self.source.later(LOCK_SET_OF, params![self.client_id, id]);
+        let row = self
             .source
-            .execute(
+            .query_opt(
                 UPDATE,
                 params![
                     self.client_id,
@@ -156,7 +150,7 @@ impl ClientScope<&mut Tx> {
                 ],
             )
             .await?;
-        Ok(changed == 1)
+        row.as_ref().map(integrations::read).transpose()
     }
 
     /// Changes only the status of an account; false when the row has another version or is gone.
@@ -170,9 +164,7 @@ impl ClientScope<&mut Tx> {
         status: AuthStatus,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.source
-            .execute(LOCK_SET_OF, params![self.client_id, id])
-            .await?;
+        let _locks = self.source.later(LOCK_SET_OF, params![self.client_id, id]);
         let changed = self
             .source
             .execute(
@@ -194,52 +186,21 @@ impl ClientScope<&mut Tx> {
         connector: &str,
         user_identifier: &str,
     ) -> Result<Option<IntegrationDeleted>, StoreError> {
-        let account = self
-            .locked_account(user_id, connector, user_identifier)
-            .await?;
-        let Some((id, selected)) = account else {
+        let set = || params![self.client_id, user_id, connector];
+        let (lock, promote) = (set(), set());
+        let account = params![self.client_id, user_id, connector, user_identifier];
+        let _locks = self.source.later(LOCK_SET, lock);
+        let Some(row) = self.source.query_opt(DELETE, account).await? else {
             return Ok(None);
         };
-        self.source
-            .execute(DELETE, params![self.client_id, id])
-            .await?;
-        let mut promoted = None;
-        if selected {
-            let row = self
-                .source
-                .query_opt(PROMOTE, params![self.client_id, user_id, connector])
-                .await?;
-            promoted = row.map(|row| row.get(0)).transpose()?;
+        let deleted = IntegrationDeleted {
+            id: row.get(0)?,
+            was_default: row.get(1)?,
+        };
+        if deleted.was_default {
+            let _if_any_is_left = self.source.later(PROMOTE, promote);
         }
-        Ok(Some(IntegrationDeleted { id, promoted }))
-    }
-
-    /// Updates the row of a set, or makes it; false when the client has no such user.
-    async fn open_set(&mut self, user_id: UserId, connector: &str) -> Result<bool, StoreError> {
-        let set = params![self.client_id, user_id, connector];
-        match self.source.execute(OPEN_SET, set).await {
-            Ok(changed) => Ok(changed == 1),
-            // The user was deleted at this moment; the next attempt sees it.
-            Err(StoreError::ForeignKey) => Err(self.source.run_again()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Updates the row of a set, then finds one of its accounts: its id and whether it is the
-    /// default.
-    async fn locked_account(
-        &mut self,
-        user_id: UserId,
-        connector: &str,
-        user_identifier: &str,
-    ) -> Result<Option<(IntegrationId, bool)>, StoreError> {
-        let set = params![self.client_id, user_id, connector];
-        if self.source.execute(LOCK_SET, set).await? == 0 {
-            return Ok(None);
-        }
-        let account = params![self.client_id, user_id, connector, user_identifier];
-        let row = self.source.query_opt(ACCOUNT, account).await?;
-        row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+        Ok(Some(deleted))
     }
 }
 
@@ -253,25 +214,28 @@ statements! {
     LOCK_SET_OF = "update bosa_integration_sets set version = version + 1 \
         where (client_id, user_id, connector) in \
         (select client_id, user_id, connector from bosa_integrations where client_id = $1 and id = $2)";
-    ANY_IN_SET = "select 1 from bosa_integrations \
-        where client_id = $1 and user_id = $2 and connector = $3 limit 1";
-    ACCOUNT = "select id, selected from bosa_integrations \
-        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4";
     INSERT = "insert into bosa_integrations (client_id, id, user_id, connector, user_identifier, auth_scopes, \
         sealed, data_key_id, version, auth_status, subject, selected, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13) \
-        on conflict (client_id, user_id, connector, user_identifier) do nothing";
+        select s.client_id, $2, s.user_id, s.connector, $5, $6, $7, $8, 1, $9, $10, \
+        not exists (select 1 from bosa_integrations o \
+        where o.client_id = $1 and o.user_id = $3 and o.connector = $4), $11, $12 \
+        from bosa_integration_sets s where s.client_id = $1 and s.user_id = $3 and s.connector = $4 \
+        on conflict (client_id, user_id, connector, user_identifier) do nothing returning selected";
     UNSELECT_OTHERS = "update bosa_integrations set selected = false \
-        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier <> $4 and selected";
-    SELECT = "update bosa_integrations set selected = true \
-        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4";
-    UPDATE = "update bosa_integrations set auth_scopes = $4, sealed = $5, data_key_id = $6, \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier <> $4 and selected \
+        and exists (select 1 from bosa_integrations o where o.client_id = $1 and o.user_id = $2 \
+        and o.connector = $3 and o.user_identifier = $4)";
+    SELECT = concat!("update bosa_integrations set selected = true \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4 returning ",
+        integration_columns!(""));
+    UPDATE = concat!("update bosa_integrations set auth_scopes = $4, sealed = $5, data_key_id = $6, \
         auth_status = $7, subject = $8, version = version + 1, updated_at = $9 \
-        where client_id = $1 and id = $2 and version = $3";
+        where client_id = $1 and id = $2 and version = $3 returning ", integration_columns!(""));
     SET_STATUS = "update bosa_integrations set auth_status = $4, version = version + 1, updated_at = $5 \
         where client_id = $1 and id = $2 and version = $3";
-    DELETE = "delete from bosa_integrations where client_id = $1 and id = $2";
+    DELETE = "delete from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4 returning id, selected";
     PROMOTE = "update bosa_integrations set selected = true where client_id = $1 and id = \
         (select id from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 \
-        order by created_at desc, id desc limit 1) returning user_identifier";
+        order by created_at desc, id desc limit 1)";
 }

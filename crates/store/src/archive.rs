@@ -132,7 +132,8 @@ pub async fn adopt_instance(
         return Err(StoreError::unreadable("the instance"));
     }
     tx.execute(START_FEED, params![feed_mark]).await?;
-    changes::append(tx, feed_mark, ChangeKind::Instance, None, None, at).await
+    changes::append(tx, feed_mark, ChangeKind::Instance, None, None, at);
+    Ok(())
 }
 
 /// A table in words.

@@ -3,7 +3,7 @@
 use bosa_auth_core::{AuditEvent, OperationId};
 
 use crate::columns::statements;
-use crate::db::Tx;
+use crate::db::{Later, Param, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
@@ -16,22 +16,13 @@ use crate::store::Source;
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn record(tx: &mut Tx, event: &AuditEvent) -> Result<bool, StoreError> {
-    let inserted = tx
-        .execute(
-            RECORD,
-            params![
-                event.id,
-                event.at,
-                event.actor.kind(),
-                event.actor.id(),
-                event.action.as_str(),
-                event.client_id,
-                event.subject,
-                event.detail.as_deref()
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+    Ok(tx.execute(RECORD, values(event)).await? == 1)
+}
+
+/// Records an act with the next statement or the commit: no row changed means that the operation is
+/// recorded already, and that nothing else of this transaction may be kept.
+pub fn record_later(tx: &mut Tx, event: &AuditEvent) -> Later {
+    tx.later(RECORD, values(event))
 }
 
 /// Tells whether an operation is recorded.
@@ -40,6 +31,19 @@ pub async fn record(tx: &mut Tx, event: &AuditEvent) -> Result<bool, StoreError>
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn is_recorded(mut source: impl Source, id: OperationId) -> Result<bool, StoreError> {
     Ok(source.row(FIND, params![id]).await?.is_some())
+}
+
+fn values(event: &AuditEvent) -> Vec<Param> {
+    params![
+        event.id,
+        event.at,
+        event.actor.kind(),
+        event.actor.id(),
+        event.action.as_str(),
+        event.client_id,
+        event.subject,
+        event.detail.as_deref()
+    ]
 }
 
 statements! {

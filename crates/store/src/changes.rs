@@ -88,24 +88,24 @@ pub struct ChangeRow {
     pub at: Timestamp,
 }
 
-/// Adds a change under the next number.
+/// Adds a change under the next number, together with the commit.
 ///
-/// Holds the head's row lock until the commit, so it comes last in a transaction.
-///
-/// # Errors
-/// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn append(
+/// The head's row lock is held from then to the end of the transaction, so it comes last: sent with
+/// the commit, it is held for no round trip. A failure is the commit's.
+pub fn append(
     tx: &mut Tx,
     mark: Uuid,
     kind: ChangeKind,
     client_id: Option<ClientId>,
     subject: Option<Uuid>,
     at: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute(ADVANCE, params![mark]).await?;
-    tx.execute(APPEND, params![kind.as_str(), client_id, subject, at])
-        .await?;
-    Ok(())
+) {
+    let appended = [
+        tx.later(ADVANCE, params![mark]),
+        tx.later(APPEND, params![kind.as_str(), client_id, subject, at]),
+    ];
+    // Both change a row or fail.
+    drop(appended);
 }
 
 /// Reads the number and mark of the newest change.

@@ -8,6 +8,7 @@ use crate::db::{Row, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
+use crate::together::Reading;
 
 /// A sealed data key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,12 @@ impl<S: Source> ClientScope<S> {
     pub async fn active_data_key(&mut self) -> Result<Option<DataKeyRow>, StoreError> {
         let row = self.source.row(ACTIVE, params![self.client_id]).await?;
         row.as_ref().map(read).transpose()
+    }
+
+    /// As [`active_data_key`](Self::active_data_key), to be read together with other things.
+    pub fn active_data_key_reading(&self) -> Reading<Option<DataKeyRow>> {
+        let first = |rows: &[Row]| rows.first().map(read).transpose();
+        Reading::new(ACTIVE, params![self.client_id], first)
     }
 
     /// Finds a data key of the client.

@@ -3,7 +3,7 @@
 use bosa_auth_core::{DigestKeyId, OperationId, Timestamp};
 
 use crate::columns::{Columns, Opaque, statements};
-use crate::db::Tx;
+use crate::db::{Later, Param, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
@@ -46,23 +46,13 @@ pub async fn insert(
     scope: &IdempotencyScope,
     row: &IdempotencyRow,
 ) -> Result<bool, StoreError> {
-    let inserted = tx
-        .execute(
-            INSERT,
-            params![
-                &scope.caller,
-                &scope.route,
-                &scope.key_digest,
-                &row.request_digest,
-                row.digest_key_id,
-                row.operation_id,
-                row.status,
-                row.resource_id.as_deref(),
-                row.created_at
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+    Ok(tx.execute(INSERT, values(scope, row)).await? == 1)
+}
+
+/// As [`insert`], with the next statement: no row changed means that there is a record already, and
+/// that nothing else of this transaction may be kept.
+pub fn insert_later(tx: &mut Tx, scope: &IdempotencyScope, row: &IdempotencyRow) -> Later {
+    tx.later(INSERT, values(scope, row))
 }
 
 /// Reads what is kept of a request.
@@ -99,6 +89,20 @@ pub async fn load(
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn prune(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     tx.execute(PRUNE, params![before, limit]).await
+}
+
+fn values(scope: &IdempotencyScope, row: &IdempotencyRow) -> Vec<Param> {
+    params![
+        &scope.caller,
+        &scope.route,
+        &scope.key_digest,
+        &row.request_digest,
+        row.digest_key_id,
+        row.operation_id,
+        row.status,
+        row.resource_id.as_deref(),
+        row.created_at
+    ]
 }
 
 statements! {

@@ -120,8 +120,7 @@ pub async fn create(
         None,
         None,
         instance.created_at,
-    )
-    .await?;
+    );
     Ok(true)
 }
 

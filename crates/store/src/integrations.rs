@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
+use crate::together::Reading;
 
 /// An account of a user at another service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,25 @@ impl<S: Source> ClientScope<S> {
             )
             .await?;
         row.as_ref().map(read_with_key).transpose()
+    }
+
+    /// As [`named_integration`](Self::named_integration), to be read together with other things.
+    pub fn named_integration_reading(
+        &self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Reading<Option<IntegrationWithKey>> {
+        let account = params![self.client_id, user_id, connector, user_identifier];
+        let first = |rows: &[Row]| rows.first().map(read_with_key).transpose();
+        Reading::new(NAMED, account, first)
+    }
+
+    /// As [`account_names`](Self::account_names), to be read together with other things.
+    pub fn account_names_reading(&self, user_id: UserId, connector: &str) -> Reading<Vec<String>> {
+        let set = params![self.client_id, user_id, connector];
+        let names = |rows: &[Row]| rows.iter().map(|row| row.get(0)).collect();
+        Reading::new(NAMES, set, names)
     }
 
     /// Finds an account of a user by its id.
@@ -225,7 +245,7 @@ impl IntegrationRow {
     }
 }
 
-fn read(row: &Row) -> Result<IntegrationRow, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<IntegrationRow, StoreError> {
     IntegrationRow::read(&mut Columns::of(row))
 }
 
@@ -237,17 +257,48 @@ fn read_with_key(row: &Row) -> Result<IntegrationWithKey, StoreError> {
     })
 }
 
+/// The columns of an account, each after `$of`.
 macro_rules! integration_columns {
-    () => {
-        "a.client_id, a.id, a.user_id, a.connector, a.user_identifier, a.auth_scopes, a.sealed, \
-         a.data_key_id, a.version, a.auth_status, a.subject, a.selected, a.created_at, a.updated_at"
+    ($of:literal) => {
+        concat!(
+            $of,
+            "client_id, ",
+            $of,
+            "id, ",
+            $of,
+            "user_id, ",
+            $of,
+            "connector, ",
+            $of,
+            "user_identifier, ",
+            $of,
+            "auth_scopes, ",
+            $of,
+            "sealed, ",
+            $of,
+            "data_key_id, ",
+            $of,
+            "version, ",
+            $of,
+            "auth_status, ",
+            $of,
+            "subject, ",
+            $of,
+            "selected, ",
+            $of,
+            "created_at, ",
+            $of,
+            "updated_at"
+        )
     };
 }
+
+pub(crate) use integration_columns;
 
 macro_rules! select_with_key {
     ($condition:literal) => {
         concat!(
-            "select ", integration_columns!(), ", ", data_key_columns!(), " from bosa_integrations a \
+            "select ", integration_columns!("a."), ", ", data_key_columns!(), " from bosa_integrations a \
              join bosa_data_keys k on k.client_id = a.client_id and k.id = a.data_key_id where ",
             $condition
         )
@@ -258,16 +309,16 @@ statements! {
     DEFAULT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 and a.selected");
     NAMED = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
         and a.user_identifier = $4");
-    FIND = concat!("select ", integration_columns!(), " from bosa_integrations a \
+    FIND = concat!("select ", integration_columns!("a."), " from bosa_integrations a \
         where a.client_id = $1 and a.user_id = $2 and a.id = $3");
     HAS = "select 1 from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 limit 1";
     LIST = select_with_key!("a.client_id = $1 and a.user_id = $2 \
         order by a.connector, a.created_at, a.id");
     LIST_AT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
         order by a.created_at, a.id");
-    PAGE = concat!("select ", integration_columns!(), " from bosa_integrations a \
+    PAGE = concat!("select ", integration_columns!("a."), " from bosa_integrations a \
         where a.client_id = $1 and a.user_id = $2 and a.id > $3 order by a.id limit $4");
-    PAGE_AT = concat!("select ", integration_columns!(), " from bosa_integrations a \
+    PAGE_AT = concat!("select ", integration_columns!("a."), " from bosa_integrations a \
         where a.client_id = $1 and a.user_id = $2 and a.id > $3 and a.connector = $5 order by a.id limit $4");
     PAGE_ALL = select_with_key!("a.client_id = $1 and a.id > $2 order by a.id limit $3");
     NAMES = "select user_identifier from bosa_integrations \

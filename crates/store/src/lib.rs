@@ -34,6 +34,7 @@ pub mod signing_keys;
 mod statements;
 mod store;
 mod tls;
+mod together;
 pub mod tokens;
 pub mod url;
 pub mod users;
@@ -62,6 +63,7 @@ pub use signing_keys::SigningKeyRow;
 #[doc(hidden)]
 pub use statements::statements;
 pub use store::{Source, Store};
-pub use tokens::{TokenIssue, TokenRow, TokenWithOwner};
+pub use together::{Reading, Together};
+pub use tokens::{Revocation, TokenIssue, TokenRow, TokenWithOwner};
 pub use url::{DatabaseUrl, UrlError};
 pub use users::{NewSecret, StoredSecret, UserChange, UserRow, UserWithClient};

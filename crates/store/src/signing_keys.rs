@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::key_state::KeyState;
 use crate::params;
 use crate::store::Source;
+use crate::together::Reading;
 
 /// A sealed signing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,12 @@ pub async fn list(mut source: impl Source) -> Result<Vec<SigningKeyRow>, StoreEr
 pub async fn active(mut source: impl Source) -> Result<Option<SigningKeyRow>, StoreError> {
     let row = source.row(ACTIVE, params![]).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// As [`active`], to be read together with other things.
+pub fn active_reading() -> Reading<Option<SigningKeyRow>> {
+    let first = |rows: &[Row]| rows.first().map(read).transpose();
+    Reading::new(ACTIVE, params![], first)
 }
 
 /// Adds a key that only verifies, so that every node knows it before it signs; false when it is

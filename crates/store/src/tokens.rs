@@ -88,6 +88,17 @@ pub struct TokenIssue {
     pub idle_end: Option<Timestamp>,
 }
 
+/// What became of the revocation of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// It is revoked now.
+    Done,
+    /// This very operation had revoked it, in an earlier attempt of the same write.
+    DoneBefore,
+    /// It was not live.
+    NotLive,
+}
+
 /// Finds a token by its id alone, before its client is known.
 ///
 /// # Errors
@@ -205,9 +216,7 @@ impl ClientScope<&mut Tx> {
         Ok(inserted == 1)
     }
 
-    /// Revokes a token that is live at `at`, the leeway included; false when it is not.
-    ///
-    /// True also when this very operation revoked it, in an earlier attempt of the same write.
+    /// Revokes a token that is live at `at`, the leeway included.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
@@ -216,7 +225,7 @@ impl ClientScope<&mut Tx> {
         id: TokenId,
         operation: OperationId,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Revocation, StoreError> {
         let accepted_until = SignedDuration::from_secs(LEEWAY_SECONDS);
         let ended = at.checked_sub(accepted_until).unwrap_or(Timestamp::MIN);
         let changed = self
@@ -224,14 +233,14 @@ impl ClientScope<&mut Tx> {
             .execute(REVOKE, params![self.client_id, id, at, operation, ended])
             .await?;
         if changed == 1 {
-            return Ok(true);
+            return Ok(Revocation::Done);
         }
         let revoked = params![self.client_id, id, operation];
-        Ok(self
-            .source
-            .query_opt(IS_REVOKED_BY, revoked)
-            .await?
-            .is_some())
+        let before = self.source.query_opt(IS_REVOKED_BY, revoked).await?;
+        Ok(match before {
+            Some(_) => Revocation::DoneBefore,
+            None => Revocation::NotLive,
+        })
     }
 
     /// Moves the idle end of a live token forward; false when the token must be read again.

@@ -14,6 +14,7 @@ use crate::instance::InstanceState;
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
+use crate::together::Reading;
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,11 @@ pub async fn find(
     row.as_ref().map(read_with_client).transpose()
 }
 
+/// As [`find`], to be read together with other things.
+pub fn reading(id: UserId) -> Reading<Option<UserWithClient>> {
+    Reading::new(FIND_ANY, params![id], read_first)
+}
+
 impl<S: Source> ClientScope<S> {
     /// Finds a user of the client.
     ///
@@ -115,6 +121,17 @@ impl<S: Source> ClientScope<S> {
     pub async fn user(&mut self, id: UserId) -> Result<Option<UserWithClient>, StoreError> {
         let row = self.source.row(FIND, params![self.client_id, id]).await?;
         row.as_ref().map(read_with_client).transpose()
+    }
+
+    /// As [`user`](Self::user), to be read together with other things.
+    pub fn user_reading(&self, id: UserId) -> Reading<Option<UserWithClient>> {
+        Reading::new(FIND, params![self.client_id, id], read_first)
+    }
+
+    /// As [`user_by_identifier`](Self::user_by_identifier), to be read together with other things.
+    pub fn user_by_identifier_reading(&self, identifier: &str) -> Reading<Option<UserWithClient>> {
+        let params = params![self.client_id, identifier];
+        Reading::new(FIND_BY_IDENTIFIER, params, read_first)
     }
 
     /// Finds a user of the client by the exact identifier.
@@ -218,14 +235,15 @@ impl ClientScope<&mut Tx> {
         }
     }
 
-    /// Gives a user a new secret and ends its tokens, if the secret is still the one that was read.
+    /// Gives a user a new secret and ends its tokens; with a version, if the secret is still the one
+    /// that was read.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn replace_secret(
         &mut self,
         id: UserId,
-        secret_version: i64,
+        secret_version: Option<i64>,
         new: &NewSecret,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -290,9 +308,7 @@ impl ClientScope<&mut Tx> {
     pub async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
         // The sets before their accounts, as every change of an account has it.
         for statement in [DELETE_TOKENS, LOCK_SETS, DELETE_INTEGRATIONS, DELETE_SETS] {
-            self.source
-                .execute(statement, params![self.client_id, id])
-                .await?;
+            let _fails_with_the_next = self.source.later(statement, params![self.client_id, id]);
         }
         match self
             .source
@@ -372,6 +388,10 @@ fn read_with_client(row: &Row) -> Result<UserWithClient, StoreError> {
     })
 }
 
+fn read_first(rows: &[Row]) -> Result<Option<UserWithClient>, StoreError> {
+    rows.first().map(read_with_client).transpose()
+}
+
 macro_rules! user_columns {
     () => {
         "u.client_id, u.id, u.identifier, u.state, u.generation, u.version, u.secret_kind, \
@@ -411,7 +431,7 @@ statements! {
     REPLACE_SECRET = "update bosa_users set secret_kind = $4, digest = $5, digest_key_id = $6, \
         password_hash = $7, secret_preview = $8, secret_version = secret_version + 1, \
         generation = generation + 1, version = version + 1, updated_at = $9 \
-        where client_id = $1 and id = $2 and secret_version = $3";
+        where client_id = $1 and id = $2 and secret_version = coalesce($3, secret_version)";
     REWRITE_SECRET = "update bosa_users set digest = $4, digest_key_id = $5, password_hash = $6 \
         where client_id = $1 and id = $2 and secret_version = $3";
     END_TOKENS = "update bosa_users set generation = generation + 1, version = version + 1, updated_at = $3 \

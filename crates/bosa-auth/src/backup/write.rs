@@ -198,8 +198,7 @@ impl Job {
             None,
             None,
             self.event.at,
-        )
-        .await?;
+        );
         let report = self.write(tx).await?;
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         *written = Some(report.clone());

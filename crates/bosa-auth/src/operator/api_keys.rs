@@ -9,13 +9,12 @@ use bosa_auth_core::{
 use bosa_auth_store::api_keys::ApiKeyRow;
 use bosa_auth_store::{ClientTx, audit};
 use jiff::SignedDuration;
-use uuid::Uuid;
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::memory::{Change, Outcome};
 use crate::model::{ApiKeyModel, Created, NewApiKey, Page, PageRequest};
+use crate::operation::{Settled, Written};
 use crate::principal::Operator;
 
 /// Longest overlap of a rotation: 90 days.
@@ -136,9 +135,8 @@ impl Operator {
                         let recorded = audit::is_recorded(&mut *tx, event.id).await?;
                         return Ok(Outcome::Unchanged(recorded));
                     }
-                    if begin(tx, &event, None, Uuid::nil()).await? != Begun::Fresh {
-                        return Ok(Outcome::Unchanged(true));
-                    }
+                    // Nobody else has this name: the key itself tells of an earlier attempt.
+                    drop(audit::record_later(tx, &event));
                     Ok(Outcome::Changed(true))
                 })
             })
@@ -164,36 +162,41 @@ impl Operator {
             Some(row.id.as_uuid()),
             detail,
         )?;
-        let record = self.idempotency.record(&inner, &self.actor);
-        let new = Arc::new((row, event, record));
-        let written = new.clone();
+        let operation = self
+            .idempotency
+            .operation(&inner, &self.actor, event, row.id.as_uuid());
+        let new = Arc::new((row, operation));
+        let made = new.clone();
         let narrowed = ends.map_or(new.0.id, |ends| ends.id());
-        let begun = inner
+        let written = inner
             .narrow(Change::of_api_key(client_id, narrowed), move |tx| {
-                let new = written.clone();
+                let new = made.clone();
                 Box::pin(async move {
-                    let (row, event, record) = new.as_ref();
-                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
-                    if begun != Begun::Fresh {
-                        return Ok(Outcome::Unchanged(begun));
-                    }
+                    let (row, operation) = new.as_ref();
+                    let opening = operation.open(tx);
                     let mut scope = ClientTx::new(&mut *tx, client_id);
-                    if let Some(ends) = ends
-                        && !ends.apply(&mut scope, event.at).await?
-                    {
-                        return Err(Error::NotFound { what: "API key" });
+                    let ended = match ends {
+                        Some(ends) => ends.apply(&mut scope, operation.event.at).await,
+                        None => Ok(true),
+                    };
+                    let inserted = match ended {
+                        Ok(true) => scope.insert_api_key(row).await.map_err(Error::from),
+                        Ok(false) => Err(Error::NotFound { what: "API key" }),
+                        Err(error) => Err(error),
+                    };
+                    if let Some(earlier) = opening.earlier(tx)? {
+                        return Ok(Outcome::Unchanged(Written::Earlier(earlier)));
                     }
-                    scope.insert_api_key(row).await?;
+                    inserted?;
                     Ok(match ends {
-                        Some(_) => Outcome::Changed(begun),
-                        None => Outcome::Unchanged(begun),
+                        Some(_) => Outcome::Changed(Written::Now(())),
+                        None => Outcome::Unchanged(Written::Now(())),
                     })
                 })
             })
-            .await
-            .map_err(|error| self.idempotency.explain(error))?;
-        match begun {
-            Begun::Replay(id) => {
+            .await;
+        match new.1.settle(&inner, written).await? {
+            Settled::Replay(id) => {
                 let row = inner
                     .store
                     .client(client_id)
@@ -205,7 +208,7 @@ impl Operator {
                     replayed: true,
                 })
             }
-            Begun::Fresh | Begun::Applied => {
+            Settled::Now(()) | Settled::Before => {
                 let mut resource = model(client_id, &new.0);
                 resource.api_key = text;
                 Ok(Created {

@@ -7,15 +7,14 @@ use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, 
 use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
 use bosa_auth_store::data_keys::DataKeyRow;
 use bosa_auth_store::{ClientTx, StoreError};
-use uuid::Uuid;
 
 use super::new_api_key;
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::instance::root_key;
 use crate::memory::{Change, Outcome};
 use crate::model::{ClientModel, ClientUpdate, Created, Page, PageRequest};
+use crate::operation::{Operation, Settled, Written};
 use crate::principal::Operator;
 use crate::tenant::is_storable;
 
@@ -53,35 +52,39 @@ impl Operator {
             Some(client.id.as_uuid()),
             None,
         )?;
-        let record = self.idempotency.record(&inner, &self.actor);
-        let new = Arc::new((client, key, data_key, event, record));
-        let written = new.clone();
-        let begun = inner
+        let resource = client.id.as_uuid();
+        let operation = self
+            .idempotency
+            .operation(&inner, &self.actor, event, resource);
+        let new = Arc::new((client, key, data_key, operation));
+        let made = new.clone();
+        let written = inner
             .store
             .write(move |tx| {
-                let new = written.clone();
+                let new = made.clone();
                 Box::pin(async move {
-                    let (client, key, data_key, event, record) = new.as_ref();
-                    let begun = begin(tx, event, record.as_ref(), client.id.as_uuid()).await?;
-                    if begun == Begun::Fresh {
-                        if !clients::insert(tx, client).await? {
-                            return Err(Error::ClientAlreadyExists);
-                        }
-                        let mut scope = ClientTx::new(tx, client.id);
-                        scope.insert_first_data_key(data_key).await?;
-                        scope.insert_api_key(key).await?;
+                    let (client, key, data_key, operation) = new.as_ref();
+                    let opening = operation.open(tx);
+                    let inserted = clients::insert(&mut *tx, client).await;
+                    if let Some(earlier) = opening.earlier(tx)? {
+                        return Ok(Written::Earlier(earlier));
                     }
-                    Ok(begun)
+                    if !inserted? {
+                        return Err(Error::ClientAlreadyExists);
+                    }
+                    let mut scope = ClientTx::new(tx, client.id);
+                    scope.insert_first_data_key(data_key).await?;
+                    scope.insert_api_key(key).await?;
+                    Ok(Written::Now(()))
                 })
             })
-            .await
-            .map_err(|error| self.idempotency.explain(error))?;
-        match begun {
-            Begun::Replay(id) => Ok(Created {
+            .await;
+        match new.3.settle(&inner, written).await? {
+            Settled::Replay(id) => Ok(Created {
                 resource: self.find_client(ClientId::from(id)).await?,
                 replayed: true,
             }),
-            Begun::Fresh | Begun::Applied => {
+            Settled::Now(()) | Settled::Before => {
                 let mut resource = model(&new.0);
                 resource.api_key = text;
                 Ok(Created {
@@ -136,22 +139,22 @@ impl Operator {
     ) -> Result<ClientModel> {
         let inner = self.auth.inner.clone();
         let name = update.name.as_deref().map(ClientName::parse).transpose()?;
-        let event = Arc::new(inner.event(
+        let event = inner.event(
             &self.actor,
             AuditAction::ClientUpdate,
             Some(client_id),
             Some(client_id.as_uuid()),
             Some(describe(&update, name.as_ref())),
-        )?);
-        let change = Arc::new((name, update));
+        )?;
+        let change = Arc::new((name, update, Operation::new(event, None)));
         inner
             .narrow(Change::of_client(client_id), move |tx| {
-                let (change, event) = (change.clone(), event.clone());
+                let change = change.clone();
                 Box::pin(async move {
-                    let (name, update) = change.as_ref();
-                    let applied = begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied;
-                    let row = present(clients::find(&mut *tx, client_id).await?)?;
-                    if applied {
+                    let (name, update, operation) = change.as_ref();
+                    let opening = operation.open(tx);
+                    let mut row = present(clients::find(&mut *tx, client_id).await?)?;
+                    if opening.earlier(tx)?.is_some() {
                         return Ok(Outcome::Unchanged(model(&row)));
                     }
                     let next = ClientChange {
@@ -168,7 +171,7 @@ impl Operator {
                             .can_get_integrations
                             .unwrap_or(row.can_get_integrations),
                         end_tokens: update.sign_out,
-                        at: event.at,
+                        at: operation.event.at,
                     };
                     // A new name narrows nothing, but others remember the old one.
                     let announces = update.is_active == Some(false)
@@ -180,7 +183,8 @@ impl Operator {
                         Updated::Stale => return Err(tx.run_again().into()),
                         Updated::Taken => return Err(Error::ClientAlreadyExists),
                     }
-                    let row = present(clients::find(&mut *tx, client_id).await?)?;
+                    row.can_get_integrations = next.can_get_integrations;
+                    (row.name, row.state) = (next.name, next.state);
                     Ok(match announces {
                         true => Outcome::Changed(model(&row)),
                         false => Outcome::Unchanged(model(&row)),
@@ -199,21 +203,25 @@ impl Operator {
     /// `NotFound`: there is no such client.
     pub async fn delete_client(&self, client_id: ClientId) -> Result<()> {
         let inner = self.auth.inner.clone();
-        let event = Arc::new(inner.event(
+        let event = inner.event(
             &self.actor,
             AuditAction::ClientDelete,
             Some(client_id),
             Some(client_id.as_uuid()),
             None,
-        )?);
+        )?;
+        let operation = Arc::new(Operation::new(event, None));
         inner
             .narrow(Change::of_client(client_id), move |tx| {
-                let event = event.clone();
+                let operation = operation.clone();
                 Box::pin(async move {
-                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
+                    let opening = operation.open(tx);
+                    let begun =
+                        clients::begin_deletion(&mut *tx, client_id, operation.event.at).await;
+                    if opening.earlier(tx)?.is_some() {
                         return Ok(Outcome::Unchanged(()));
                     }
-                    if !clients::begin_deletion(tx, client_id, event.at).await? {
+                    if !begun? {
                         return Err(Error::NotFound { what: "client" });
                     }
                     ClientTx::new(&mut *tx, client_id)

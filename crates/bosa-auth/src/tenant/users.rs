@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    AuditAction, ChosenSecret, CredentialKind, Identifier, Scope, Secret, SecretKind, UserId,
-    UserState, issue_user_secret,
+    AuditAction, ChosenSecret, CredentialKind, Identifier, Scope, Secret, SecretKind, Timestamp,
+    UserId, UserState, issue_user_secret,
 };
-use bosa_auth_store::ClientTx;
 use bosa_auth_store::clients::Updated;
 use bosa_auth_store::users::{NewSecret, StoredSecret, UserChange, UserRow};
-use uuid::Uuid;
+use bosa_auth_store::{ClientTx, StoreError};
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::memory::{Change, Outcome};
 use crate::model::{Created, NewUser, Page, PageRequest, UserComplete, UserModel, UserUpdate};
+use crate::operation::{Operation, Settled, Written};
 use crate::principal::Tenant;
 
 /// What is shown in place of a preview of a chosen secret.
@@ -63,38 +62,41 @@ impl Tenant {
             Some(id.as_uuid()),
             None,
         )?;
-        let record = self.idempotency.record(&inner, &self.actor);
-        let new = Arc::new((row, event, record));
-        let written = new.clone();
+        let operation = self
+            .idempotency
+            .operation(&inner, &self.actor, event, id.as_uuid());
+        let new = Arc::new((row, operation));
+        let user = new.clone();
         let client_id = self.id();
-        let begun = inner
+        let written = inner
             .store
             .write(move |tx| {
-                let new = written.clone();
+                let new = user.clone();
                 Box::pin(async move {
-                    let (row, event, record) = new.as_ref();
-                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
-                    if begun == Begun::Fresh {
-                        let mut scope = ClientTx::new(tx, client_id);
-                        if !scope.insert_user(row).await? {
-                            // Either the name is taken or the client is being deleted.
-                            return match scope.user_by_identifier(&row.identifier).await? {
-                                Some(_) => Err(Error::UserAlreadyExists),
-                                None => Err(Error::InvalidClient),
-                            };
-                        }
+                    let (row, operation) = new.as_ref();
+                    let opening = operation.open(tx);
+                    let inserted = ClientTx::new(&mut *tx, client_id).insert_user(row).await;
+                    if let Some(earlier) = opening.earlier(tx)? {
+                        return Ok(Written::Earlier(earlier));
                     }
-                    Ok(begun)
+                    if !inserted? {
+                        // Either the name is taken or the client is being deleted.
+                        let mut scope = ClientTx::new(tx, client_id);
+                        return match scope.user_by_identifier(&row.identifier).await? {
+                            Some(_) => Err(Error::UserAlreadyExists),
+                            None => Err(Error::InvalidClient),
+                        };
+                    }
+                    Ok(Written::Now(()))
                 })
             })
-            .await
-            .map_err(|error| self.idempotency.explain(error))?;
-        match begun {
-            Begun::Replay(id) => Ok(Created {
+            .await;
+        match new.1.settle(&inner, written).await? {
+            Settled::Replay(id) => Ok(Created {
                 resource: self.user_or_not_found(UserId::from(id)).await?,
                 replayed: true,
             }),
-            Begun::Fresh | Begun::Applied => {
+            Settled::Now(()) | Settled::Before => {
                 let mut resource = model(&new.0);
                 resource.secret = text;
                 Ok(Created {
@@ -196,24 +198,24 @@ impl Tenant {
             "identifier_changed": identifier.is_some(),
             "is_active": update.is_active,
         });
-        let event = Arc::new(inner.event(
+        let event = inner.event(
             &self.actor,
             AuditAction::UserUpdate,
             Some(self.id()),
             Some(user_id.as_uuid()),
             Some(detail.to_string()),
-        )?);
+        )?;
         let client_id = self.id();
-        let change = Arc::new((identifier, update.is_active));
+        let change = Arc::new((identifier, update.is_active, Operation::new(event, None)));
         inner
             .narrow(Change::of_user(client_id, user_id), move |tx| {
-                let (change, event) = (change.clone(), event.clone());
+                let change = change.clone();
                 Box::pin(async move {
-                    let (identifier, is_active) = change.as_ref();
-                    let applied = begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied;
+                    let (identifier, is_active, operation) = change.as_ref();
+                    let opening = operation.open(tx);
                     let mut scope = ClientTx::new(&mut *tx, client_id);
-                    let row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
-                    if applied {
+                    let mut row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
+                    if opening.earlier(tx)?.is_some() {
                         return Ok(Outcome::Unchanged(model(&row)));
                     }
                     let renamed = identifier
@@ -232,14 +234,15 @@ impl Tenant {
                             .map_or_else(|| row.identifier.clone(), |new| new.as_str().to_owned()),
                         state,
                         end_tokens,
-                        at: event.at,
+                        at: operation.event.at,
                     };
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
                     match scope.update_user(user_id, &next).await? {
                         Updated::Done => {}
                         Updated::Stale => return Err(tx.run_again().into()),
                         Updated::Taken => return Err(Error::UserAlreadyExists),
                     }
-                    let row = scope.user(user_id).await?.ok_or(NOT_FOUND)?.user;
+                    (row.identifier, row.state) = (next.identifier, next.state);
                     Ok(match end_tokens {
                         true => Outcome::Changed(model(&row)),
                         false => Outcome::Unchanged(model(&row)),
@@ -266,16 +269,16 @@ impl Tenant {
     /// `users:credentials`.
     pub async fn reset_user_secret(&self, user_id: UserId) -> Result<UserModel> {
         self.require(Scope::UsersCredentials)?;
-        let user = self.user_or_not_found(user_id).await?;
+        let mut user = self.user_or_not_found(user_id).await?;
         let (text, secret) = self.generated_secret(user_id, &user.identifier)?;
+        user.secret_preview = secret.preview.clone().unwrap_or_default();
+        user.secret = text;
         self.narrow_user(
             user_id,
             AuditAction::UserResetSecret,
             Narrowing::Replace(Arc::new(secret), None),
         )
         .await?;
-        let mut user = self.user_or_not_found(user_id).await?;
-        user.secret = text;
         Ok(user)
     }
 
@@ -345,52 +348,31 @@ impl Tenant {
         narrowing: Narrowing,
     ) -> Result<()> {
         let inner = self.auth.inner.clone();
-        let event = Arc::new(inner.event(
+        let client_id = self.id();
+        let event = inner.event(
             &self.actor,
             action,
-            Some(self.id()),
+            Some(client_id),
             Some(user_id.as_uuid()),
             None,
-        )?);
-        let client_id = self.id();
+        )?;
+        let act = Arc::new((narrowing, Operation::new(event, None)));
         inner
             .narrow(Change::of_user(client_id, user_id), move |tx| {
-                let (narrowing, event) = (narrowing.clone(), event.clone());
+                let act = act.clone();
                 Box::pin(async move {
-                    if begin(tx, &event, None, Uuid::nil()).await? == Begun::Applied {
+                    let (narrowing, operation) = act.as_ref();
+                    let opening = operation.open(tx);
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    let done = narrowing.apply(&mut scope, user_id, operation.event.at);
+                    let done = done.await;
+                    if opening.earlier(tx)?.is_some() {
                         return Ok(Outcome::Unchanged(()));
                     }
-                    let mut scope = ClientTx::new(&mut *tx, client_id);
-                    let done = match &narrowing {
-                        Narrowing::Delete => scope.delete_user(user_id).await?,
-                        Narrowing::SignOut => scope.end_user_tokens(user_id, event.at).await?,
-                        Narrowing::Replace(secret, Some(version)) => {
-                            if !scope
-                                .replace_secret(user_id, *version, secret, event.at)
-                                .await?
-                            {
-                                return Err(Error::Unauthorized);
-                            }
-                            true
-                        }
-                        Narrowing::Replace(secret, None) => match scope.user(user_id).await? {
-                            None => false,
-                            Some(found) => {
-                                let version = found.user.secret_version;
-                                if !scope
-                                    .replace_secret(user_id, version, secret, event.at)
-                                    .await?
-                                {
-                                    return Err(tx.run_again().into());
-                                }
-                                true
-                            }
-                        },
-                    };
-                    if !done {
-                        return Err(NOT_FOUND);
+                    match done? {
+                        true => Ok(Outcome::Changed(())),
+                        false => Err(narrowing.refusal()),
                     }
-                    Ok(Outcome::Changed(()))
                 })
             })
             .await
@@ -404,6 +386,31 @@ enum Narrowing {
     SignOut,
     /// With a version: only while the secret is still the one that was verified.
     Replace(Arc<NewSecret>, Option<i64>),
+}
+
+impl Narrowing {
+    /// False when there is no such user, or its secret is another one by now.
+    async fn apply(
+        &self,
+        scope: &mut ClientTx<'_>,
+        user_id: UserId,
+        at: Timestamp,
+    ) -> std::result::Result<bool, StoreError> {
+        match self {
+            Self::Delete => scope.delete_user(user_id).await,
+            Self::SignOut => scope.end_user_tokens(user_id, at).await,
+            Self::Replace(secret, version) => {
+                scope.replace_secret(user_id, *version, secret, at).await
+            }
+        }
+    }
+
+    fn refusal(&self) -> Error {
+        match self {
+            Self::Replace(_, Some(_)) => Error::Unauthorized,
+            _ => NOT_FOUND,
+        }
+    }
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "user" };

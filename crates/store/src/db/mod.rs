@@ -114,6 +114,23 @@ impl Db {
         }
     }
 
+    /// Runs several reading statements on one connection and returns the rows of each, in their
+    /// order; PostgreSQL gets them in one round trip.
+    ///
+    /// They see no common state: what is committed between two of them is seen by the later one only.
+    ///
+    /// # Errors
+    /// As [`Db::read`]; the first failure, and nothing of the others.
+    pub async fn read_together(
+        &self,
+        statements: Vec<(&'static str, Vec<Param>)>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        match &self.inner.arm {
+            Arm::Sqlite(sqlite) => sqlite.read_together(&statements).await,
+            Arm::Postgres(postgres) => postgres.read_together(&statements).await,
+        }
+    }
+
     /// Runs one reading statement and returns its first row, if there is one.
     ///
     /// # Errors

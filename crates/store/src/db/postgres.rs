@@ -70,21 +70,38 @@ impl Postgres {
         sql: &'static str,
         params: &[Param],
     ) -> Result<Vec<Row>, StoreError> {
-        let mut repeats = 0;
+        let mut repeats = ReadRepeats::default();
         loop {
             let connection = self.connection().await?;
-            let failure = match self.read_on(&connection, sql, params).await {
+            match self.read_on(&connection, sql, params).await {
                 Ok(rows) => return Ok(rows),
-                Err(failure) => failure,
-            };
-            if !failure.lost {
-                return Err(failure.error);
+                Err(failure) => repeats.after(failure, connection)?,
             }
-            drop(Object::take(connection));
-            repeats += 1;
-            // An answer that never came would not come the second time either.
-            if repeats > READ_REPEATS || failure.timed_out {
-                return Err(failure.error);
+        }
+    }
+
+    /// As [`read`](Self::read), with several statements.
+    pub(super) async fn read_together(
+        &self,
+        statements: &[(&'static str, Vec<Param>)],
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut answers = Vec::with_capacity(statements.len());
+        for statements in statements.chunks(TOGETHER) {
+            answers.extend(self.read_some(statements).await?);
+        }
+        Ok(answers)
+    }
+
+    async fn read_some(
+        &self,
+        statements: &[(&'static str, Vec<Param>)],
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut repeats = ReadRepeats::default();
+        loop {
+            let connection = self.connection().await?;
+            match self.read_all_on(&connection, statements).await {
+                Ok(answers) => return Ok(answers),
+                Err(failure) => repeats.after(failure, connection)?,
             }
         }
     }
@@ -110,6 +127,38 @@ impl Postgres {
         let rows = rows?;
         commit?;
         Ok(wrap(rows))
+    }
+
+    async fn read_all_on(
+        &self,
+        connection: &Object,
+        statements: &[(&'static str, Vec<Param>)],
+    ) -> Result<Vec<Vec<Row>>, Failure> {
+        let texts = statements.iter().map(|(sql, _)| *sql);
+        sent(
+            std::iter::once("begin read only")
+                .chain(texts)
+                .chain(["commit"]),
+        );
+        let reads = statements.iter().map(|(sql, params)| {
+            let params = typed(params);
+            async move { connection.query_typed(sql, &params).await }
+        });
+        // Each may take as long as the server allows one.
+        let steps = u32::try_from(statements.len()).unwrap_or(u32::MAX);
+        let (begin, answers, commit) = answer(
+            Some(self.patience.saturating_mul(steps)),
+            join3(
+                connection.batch_execute(&self.begin_read),
+                join_all(reads),
+                connection.batch_execute("commit"),
+            ),
+        )
+        .await?;
+        begin?;
+        let answers: Vec<_> = answers.into_iter().collect::<Result<_, _>>()?;
+        commit?;
+        Ok(answers.into_iter().map(wrap).collect())
     }
 
     pub(super) async fn begin(&self) -> Result<PostgresTx, StoreError> {
@@ -140,6 +189,25 @@ impl Postgres {
             PoolError::Closed => StoreError::unavailable("it has been closed"),
             error => StoreError::unavailable(error),
         })
+    }
+}
+
+/// Decides whether a read runs once more.
+#[derive(Default)]
+struct ReadRepeats(u32);
+
+impl ReadRepeats {
+    /// Fails unless it was only the connection, which is given up then.
+    fn after(&mut self, failure: Failure, connection: Object) -> Result<(), StoreError> {
+        if failure.lost {
+            drop(Object::take(connection));
+            self.0 += 1;
+            // An answer that never came would not come the second time either.
+            if self.0 <= READ_REPEATS && !failure.timed_out {
+                return Ok(());
+            }
+        }
+        Err(failure.error)
     }
 }
 

@@ -111,6 +111,18 @@ impl Sqlite {
         }
     }
 
+    /// One after the other: there is no way to save.
+    pub(super) async fn read_together(
+        &self,
+        statements: &[(&'static str, Vec<Param>)],
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut answers = Vec::with_capacity(statements.len());
+        for (sql, params) in statements {
+            answers.push(self.read(sql, params).await?);
+        }
+        Ok(answers)
+    }
+
     /// Runs `f` in a transaction that it shares with those who wait beside it, unless it is to be
     /// alone.
     pub(super) async fn attempt<T, E, F>(&self, f: Arc<F>, alone: bool) -> Attempt<T, E>

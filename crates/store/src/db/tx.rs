@@ -15,6 +15,8 @@ pub struct Tx {
     arm: TxArm,
     trouble: Option<Trouble>,
     failure: Option<StoreError>,
+    /// Whether the failure is that of a statement left for later, which the closure cannot have seen.
+    is_unseen: bool,
     is_discarded: bool,
 }
 
@@ -83,6 +85,7 @@ impl Tx {
             arm,
             trouble: None,
             failure: None,
+            is_unseen: false,
             is_discarded: false,
         }
     }
@@ -96,6 +99,7 @@ impl Tx {
         sql: &'static str,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
+        self.is_unseen = false;
         let result = match &mut self.arm {
             TxArm::Sqlite(tx) => match &self.failure {
                 Some(error) => Err(error.clone()),
@@ -127,6 +131,7 @@ impl Tx {
         sql: &'static str,
         params: Vec<Param>,
     ) -> Result<u64, StoreError> {
+        self.is_unseen = false;
         let result = match &mut self.arm {
             TxArm::Sqlite(tx) => match &self.failure {
                 Some(error) => Err(error.clone()),
@@ -139,13 +144,14 @@ impl Tx {
 
     /// Leaves a statement to be sent with the next one, or with the commit, in one round trip.
     ///
-    /// It runs before the next one; when it fails, that one fails with its error. How many rows it
-    /// changed is known after the next one: so what runs next must do no harm whatever the answer
+    /// It runs before the next one; when it fails, that one fails with its error, or the commit
+    /// does. How many rows it changed is known after the next one: so what runs next must do no harm whatever the answer
     /// is, or be [discarded](Self::discard). SQLite runs it at once.
     pub fn later(&mut self, sql: &'static str, params: Vec<Param>) -> Later {
         match &mut self.arm {
             TxArm::Sqlite(tx) if self.failure.is_none() => {
                 let result = tx.execute(sql, &params);
+                self.is_unseen = result.is_err();
                 Later(LaterArm::Sqlite(self.watch(result).ok()))
             }
             TxArm::Sqlite(_) => Later(LaterArm::Sqlite(None)),
@@ -264,6 +270,7 @@ impl Tx {
     pub(super) fn forget_trouble(&mut self) {
         self.trouble = None;
         self.failure = None;
+        self.is_unseen = false;
         self.is_discarded = false;
     }
 
@@ -286,9 +293,15 @@ impl Tx {
             None => Ok(()),
             // What is rolled back cannot be half written.
             Some(_) if self.is_discarded => Ok(()),
-            Some(_) => Err(StoreError::Internal(
-                "a write went on after one of its statements had failed".to_owned(),
-            )),
+            Some(_) => {
+                let went_on = || {
+                    StoreError::Internal(
+                        "a write went on after one of its statements had failed".to_owned(),
+                    )
+                };
+                let unseen = self.failure.clone().filter(|_| self.is_unseen);
+                Err(unseen.unwrap_or_else(went_on))
+            }
         }
     }
 

@@ -6,14 +6,13 @@ use bosa_auth_core::{
     AuditAction, AuthStatus, ConnectorName, IntegrationId, Scope, Secret, UserId,
 };
 use bosa_auth_store::integrations::IntegrationRow;
-use bosa_auth_store::{ClientTx, IntegrationChange};
-use uuid::Uuid;
+use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationChange, audit};
 
 use super::sealed::check_auth_string;
 use super::{NOT_FOUND, describe, model, scopes_text};
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
+use crate::operation::{Operation, Settled, Written};
 use crate::principal::Tenant;
 
 impl Tenant {
@@ -30,13 +29,10 @@ impl Tenant {
     ) -> Result<ThirdPartyIntegrationAuth> {
         self.require(Scope::IntegrationsWrite)?;
         let connector = ConnectorName::parse(connector)?;
-        if !self.has_active_user(user_id).await? {
-            return Err(NOT_FOUND);
-        }
-        let row = self
-            .account(user_id, connector.as_str(), user_identifier)
-            .await?
-            .integration;
+        let account = self.named_reading(user_id, connector.as_str(), user_identifier);
+        let (has_user, account) = self.has_active_user_and(user_id, account).await?;
+        let account = account.flatten().filter(|_| has_user).ok_or(NOT_FOUND)?;
+        let row = account.integration;
         let inner = self.auth.inner.clone();
         let client_id = self.id();
         let event = inner.event(
@@ -46,30 +42,34 @@ impl Tenant {
             Some(row.id.as_uuid()),
             Some(describe(&row)),
         )?;
-        let change = Arc::new((row, event));
-        inner
+        let change = Arc::new((row, Operation::new(event, None)));
+        let selected = inner
             .store
             .write(move |tx| {
                 let change = change.clone();
                 Box::pin(async move {
-                    let (row, event) = change.as_ref();
-                    if begin(tx, event, None, Uuid::nil()).await? == Begun::Fresh {
-                        let mut scope = ClientTx::new(tx, client_id);
-                        if !scope
-                            .select_integration(row.user_id, &row.connector, &row.user_identifier)
-                            .await?
-                        {
-                            return Err(NOT_FOUND);
-                        }
+                    let (row, operation) = change.as_ref();
+                    let opening = operation.open(tx);
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    let selected = scope
+                        .select_integration(row.user_id, &row.connector, &row.user_identifier)
+                        .await;
+                    if opening.earlier(tx)?.is_some() {
+                        return Ok(None);
                     }
-                    Ok(())
+                    selected?.map(Some).ok_or(NOT_FOUND)
                 })
             })
             .await?;
-        let stored = self
-            .account(user_id, connector.as_str(), user_identifier)
-            .await?;
-        model(&stored.integration, Secret::default())
+        let row = match selected {
+            Some(row) => row,
+            None => {
+                self.account(user_id, connector.as_str(), user_identifier)
+                    .await?
+                    .integration
+            }
+        };
+        model(&row, Secret::default())
     }
 
     /// Replaces an account's credential or its list of permissions, and makes it usable again when
@@ -93,31 +93,37 @@ impl Tenant {
         if let Some(auth_scopes) = &update.auth_scopes {
             scopes_text(auth_scopes)?;
         }
-        if !self.has_active_user(user_id).await? {
-            return Err(NOT_FOUND);
-        }
         loop {
-            let found = self
-                .account(user_id, connector.as_str(), user_identifier)
-                .await?;
+            let client = self.auth.inner.store.client(self.id());
+            let account = self.named_reading(user_id, connector.as_str(), user_identifier);
+            let key = update
+                .auth_string
+                .is_some()
+                .then(|| client.active_data_key_reading());
+            let read = self.has_active_user_and(user_id, (account, key)).await?;
+            let (has_user, (account, key)) = read;
+            let account = account.flatten().filter(|_| has_user).ok_or(NOT_FOUND)?;
+            let key = key.flatten();
+            let changed = self.change_account(account.integration, &update, key.as_ref());
             // Lost against another change: the last writer wins, as if it had come a moment later.
-            if let Some(changed) = self.change_account(found.integration, &update).await? {
+            if let Some(changed) = changed.await? {
                 return Ok(changed.resource);
             }
         }
     }
 
-    /// Changes an account that was just read; `None`, having written nothing, when it was changed or
-    /// deleted since.
+    /// Changes an account that was just read, with the key that seals its new credential; `None`,
+    /// having written nothing, when the account was changed or deleted since.
     pub(super) async fn change_account(
         &self,
         row: IntegrationRow,
         update: &IntegrationUpdate,
+        key: Option<&DataKeyRow>,
     ) -> Result<Option<Created<ThirdPartyIntegrationAuth>>> {
         let inner = self.auth.inner.clone();
         let client_id = self.id();
         let (sealed, data_key_id) = match &update.auth_string {
-            Some(auth_string) => self.seal(&row, auth_string).await?,
+            Some(auth_string) => self.seal(&row, auth_string, key)?,
             None => (row.sealed.clone(), row.data_key_id),
         };
         let change = IntegrationChange {
@@ -142,33 +148,38 @@ impl Tenant {
             Some(row.id.as_uuid()),
             Some(describe(&row)),
         )?;
-        let record = self.idempotency.record(&inner, &self.actor);
         let id = row.id;
-        let change = Arc::new((change, event, record));
-        let written = inner
-            .store
-            .write(move |tx| {
+        let operation = self
+            .idempotency
+            .operation(&inner, &self.actor, event, id.as_uuid());
+        let change = Arc::new((change, operation));
+        let written = inner.store.write({
+            let change = change.clone();
+            move |tx| {
                 let change = change.clone();
                 Box::pin(async move {
-                    let (change, event, record) = change.as_ref();
-                    let begun = begin(tx, event, record.as_ref(), id.as_uuid()).await?;
-                    let updated = begun != Begun::Fresh
-                        || ClientTx::new(tx, client_id)
-                            .update_integration(id, change)
-                            .await?;
+                    let (change, operation) = change.as_ref();
+                    let opening = operation.open(tx);
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    let updated = scope.update_integration(id, change).await;
+                    if let Some(earlier) = opening.earlier(tx)? {
+                        return Ok(Written::Earlier(earlier));
+                    }
                     // Nothing of this write may stay when the row is another one by now.
-                    if updated { Ok(begun) } else { Err(NOT_FOUND) }
+                    updated?.map(Written::Now).ok_or(NOT_FOUND)
                 })
-            })
-            .await
-            .map_err(|error| self.idempotency.explain(error));
-        let (id, replayed) = match written {
-            Ok(Begun::Replay(id)) => (IntegrationId::from(id), true),
-            Ok(Begun::Fresh | Begun::Applied) => (id, false),
+            }
+        });
+        let (stored, replayed) = match change.1.settle(&inner, written.await).await {
+            Ok(Settled::Now(stored)) => (stored, false),
+            Ok(Settled::Before) => (self.integration_by_id(row.user_id, id).await?, false),
+            Ok(Settled::Replay(id)) => {
+                let id = IntegrationId::from(id);
+                (self.integration_by_id(row.user_id, id).await?, true)
+            }
             Err(Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let stored = self.integration_by_id(row.user_id, id).await?;
         Ok(Some(Created {
             resource: model(&stored, Secret::default())?,
             replayed,
@@ -189,57 +200,69 @@ impl Tenant {
     ) -> Result<bool> {
         self.require(Scope::IntegrationsWrite)?;
         let connector = ConnectorName::parse(connector)?;
-        if !self.has_active_user(user_id).await? {
-            return Ok(false);
-        }
         let inner = self.auth.inner.clone();
         let client_id = self.id();
-        let subject = Some(user_id.as_uuid());
         let detail = serde_json::json!({ "connector": connector.as_str() }).to_string();
         let event = inner.event(
             &self.actor,
             AuditAction::IntegrationDelete,
             Some(client_id),
-            subject,
+            Some(user_id.as_uuid()),
             Some(detail),
         )?;
-        let target = Arc::new((connector, user_identifier.map(str::to_owned), event));
-        inner
+        let operation = Arc::new(Operation::new(event, None));
+        loop {
+            let client = inner.store.client(client_id);
+            let names = client.account_names_reading(user_id, connector.as_str());
+            let (has_user, mut names) = self.has_active_user_and(user_id, names).await?;
+            let name = match user_identifier {
+                _ if !has_user => return Ok(false),
+                Some(name) if names.iter().any(|known| known == name) => name.to_owned(),
+                None if names.len() > 1 => {
+                    return Err(Error::AmbiguousAccount {
+                        connector: connector.as_str().to_owned(),
+                        accounts: names,
+                    });
+                }
+                None if names.len() == 1 => names.remove(0),
+                // Nothing to delete; or an earlier attempt of this very call deleted it.
+                _ => return Ok(audit::is_recorded(&inner.store, operation.event.id).await?),
+            };
+            let target = (user_id, connector.as_str().to_owned(), name);
+            // Deleted by another call at this moment: look again.
+            if self.delete_account(target, operation.clone()).await? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Deletes a named account; false, having written nothing, when it is gone already.
+    async fn delete_account(
+        &self,
+        target: (UserId, String, String),
+        operation: Arc<Operation>,
+    ) -> Result<bool> {
+        let client_id = self.id();
+        let target = Arc::new(target);
+        self.auth
+            .inner
             .store
             .write(move |tx| {
-                let target = target.clone();
+                let (target, operation) = (target.clone(), operation.clone());
                 Box::pin(async move {
-                    let (connector, name, event) = target.as_ref();
+                    let (user_id, connector, name) = target.as_ref();
+                    let opening = operation.open(tx);
                     let mut scope = ClientTx::new(&mut *tx, client_id);
-                    let mut names = scope.account_names(user_id, connector.as_str()).await?;
-                    let name = match name {
-                        Some(name) if names.contains(name) => name.clone(),
-                        None if names.len() > 1 => {
-                            return Err(Error::AmbiguousAccount {
-                                connector: connector.as_str().to_owned(),
-                                accounts: names,
-                            });
-                        }
-                        None if names.len() == 1 => names.remove(0),
-                        // Nothing to delete; or an earlier attempt of this very call deleted it.
-                        _ => {
-                            return Ok(
-                                bosa_auth_store::audit::is_recorded(&mut *tx, event.id).await?
-                            );
-                        }
-                    };
-                    if begin(tx, event, None, Uuid::nil()).await? == Begun::Applied {
+                    let deleted = scope.delete_integration(*user_id, connector, name).await;
+                    if opening.earlier(tx)?.is_some() {
                         return Ok(true);
                     }
-                    let mut scope = ClientTx::new(&mut *tx, client_id);
-                    match scope
-                        .delete_integration(user_id, connector.as_str(), &name)
-                        .await?
-                    {
-                        Some(_) => Ok(true),
-                        // Another transaction was faster: the next attempt sees it.
-                        None => Err(tx.run_again().into()),
+                    let is_deleted = deleted?.is_some();
+                    if !is_deleted {
+                        // An operation that finds nothing to do leaves no record.
+                        tx.discard();
                     }
+                    Ok::<_, Error>(is_deleted)
                 })
             })
             .await

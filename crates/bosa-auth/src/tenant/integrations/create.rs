@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::sealed::check_auth_string;
 use super::{NOT_FOUND, describe, model, scopes_text};
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
+use crate::operation::{Settled, Written};
 use crate::principal::Tenant;
 
 impl Tenant {
@@ -43,7 +43,16 @@ impl Tenant {
         let account = AccountName::parse(&new.user_identifier)?;
         check_auth_string(&new.auth_string)?;
         let auth_scopes = scopes_text(&new.auth_scopes)?;
-        if new.client_id != self.id() || !self.has_active_user(new.user_id).await? {
+        if new.client_id != self.id() {
+            return Err(Error::Unauthorized);
+        }
+        let key = inner.store.client(self.id()).active_data_key_reading();
+        let existing = replace
+            .then(|| self.named_reading(new.user_id, connector.as_str(), account.as_str()))
+            .flatten();
+        let read = self.has_active_user_and(new.user_id, (existing, key));
+        let (has_user, (existing, key)) = read.await?;
+        if !has_user {
             return Err(Error::Unauthorized);
         }
         let now = inner.clock.now();
@@ -63,22 +72,19 @@ impl Tenant {
             created_at: now,
             updated_at: now,
         };
-        if replace
-            && let Some(existing) = self
-                .named(row.user_id, &row.connector, &row.user_identifier)
-                .await?
-        {
+        if let Some(existing) = existing.flatten() {
             let update = IntegrationUpdate {
                 auth_string: Some(Secret::from(new.auth_string.expose())),
                 auth_scopes: Some(new.auth_scopes.clone()),
             };
-            return match self.change_account(existing.integration, &update).await? {
+            let changed = self.change_account(existing.integration, &update, key.as_ref());
+            return match changed.await? {
                 Some(changed) => Ok(changed),
                 // Changed or deleted at this moment.
                 None => Box::pin(self.store_integration(new, replace)).await,
             };
         }
-        (row.sealed, row.data_key_id) = self.seal(&row, &new.auth_string).await?;
+        (row.sealed, row.data_key_id) = self.seal(&row, &new.auth_string, key.as_ref())?;
         let event = inner.event(
             &self.actor,
             AuditAction::IntegrationCreate,
@@ -86,49 +92,54 @@ impl Tenant {
             Some(row.id.as_uuid()),
             Some(describe(&row)),
         )?;
-        let record = self.idempotency.record(&inner, &self.actor);
-        let written = Arc::new((row, event, record));
-        let (client_id, created) = (self.id(), written.clone());
-        let begun = inner
+        let operation = self
+            .idempotency
+            .operation(&inner, &self.actor, event, row.id.as_uuid());
+        let account = Arc::new((row, operation));
+        let (client_id, made) = (self.id(), account.clone());
+        let written = inner
             .store
             .write(move |tx| {
-                let new = written.clone();
+                let new = made.clone();
                 Box::pin(async move {
-                    let (row, event, record) = new.as_ref();
-                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
-                    if begun == Begun::Fresh {
-                        match ClientTx::new(tx, client_id).insert_integration(row).await? {
-                            IntegrationInsert::Done { .. } => {}
-                            IntegrationInsert::NoUser => return Err(Error::Unauthorized),
-                            IntegrationInsert::Taken => {
-                                return Err(Error::IntegrationAlreadyExists);
-                            }
-                        }
+                    let (row, operation) = new.as_ref();
+                    let opening = operation.open(tx);
+                    let mut scope = ClientTx::new(&mut *tx, client_id);
+                    let inserted = scope.insert_integration(row).await;
+                    if let Some(earlier) = opening.earlier(tx)? {
+                        return Ok(Written::Earlier(earlier));
                     }
-                    Ok(begun)
+                    match inserted? {
+                        IntegrationInsert::Done { selected } => Ok(Written::Now(selected)),
+                        IntegrationInsert::NoUser => Err(Error::Unauthorized),
+                        IntegrationInsert::Taken => Err(Error::IntegrationAlreadyExists),
+                    }
                 })
             })
-            .await
-            .map_err(|error| self.idempotency.explain(error))?;
-        let row = &created.0;
-        match begun {
-            Begun::Replay(id) => {
-                let stored = self
-                    .integration_by_id(row.user_id, IntegrationId::from(id))
-                    .await?;
-                Ok(Created {
-                    resource: model(&stored, Secret::default())?,
-                    replayed: true,
-                })
+            .await;
+        let (row, operation) = account.as_ref();
+        let (stored, auth_string, replayed) = match operation.settle(&inner, written).await? {
+            Settled::Now(selected) => {
+                let row = IntegrationRow {
+                    selected,
+                    ..row.clone()
+                };
+                (row, new.auth_string, false)
             }
-            Begun::Fresh | Begun::Applied => {
+            Settled::Before => {
                 let stored = self.integration_by_id(row.user_id, row.id).await?;
-                Ok(Created {
-                    resource: model(&stored, new.auth_string)?,
-                    replayed: false,
-                })
+                (stored, new.auth_string, false)
             }
-        }
+            Settled::Replay(id) => {
+                let id = IntegrationId::from(id);
+                let stored = self.integration_by_id(row.user_id, id).await?;
+                (stored, Secret::default(), true)
+            }
+        };
+        Ok(Created {
+            resource: model(&stored, auth_string)?,
+            replayed,
+        })
     }
 
     pub(super) async fn integration_by_id(

@@ -2,7 +2,8 @@
 
 use bosa_auth_core::{ClientState, Secret, UserId, UserState};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
-use bosa_auth_store::{InstanceState, StoreError};
+use bosa_auth_store::users::UserWithClient;
+use bosa_auth_store::{InstanceState, Reading, StoreError, Together};
 
 use crate::error::{Error, Result};
 use crate::model::ThirdPartyIntegrationAuth;
@@ -28,22 +29,20 @@ impl Tenant {
     /// # Errors
     /// `InvalidClient` or `Unauthorized` when the client or the user is suspended.
     async fn has_active_user(&self, user_id: UserId) -> Result<bool> {
-        match self
-            .auth
-            .inner
-            .store
-            .client(self.id())
-            .user(user_id)
-            .await?
-        {
-            None => Ok(false),
-            Some(found) if found.instance_state != InstanceState::Open => {
-                Err(StoreError::Moved.into())
-            }
-            Some(found) if found.client.state != ClientState::Active => Err(Error::InvalidClient),
-            Some(found) if found.user.state != UserState::Active => Err(Error::Unauthorized),
-            Some(_) => Ok(true),
-        }
+        let mut client = self.auth.inner.store.client(self.id());
+        is_active(client.user(user_id).await?.as_ref())
+    }
+
+    /// As [`has_active_user`](Self::has_active_user), and what is read in the same round trip.
+    async fn has_active_user_and<R: Together>(
+        &self,
+        user_id: UserId,
+        readings: R,
+    ) -> Result<(bool, R::Answer)> {
+        let store = &self.auth.inner.store;
+        let user = store.client(self.id()).user_reading(user_id);
+        let (user, answer) = store.together((user, readings)).await?;
+        Ok((is_active(user.as_ref())?, answer))
     }
 
     async fn account(
@@ -55,6 +54,18 @@ impl Tenant {
         self.named(user_id, connector, user_identifier)
             .await?
             .ok_or(NOT_FOUND)
+    }
+
+    /// The reading of [`named`](Self::named); `None` for a name that no database stores.
+    fn named_reading(
+        &self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Option<Reading<Option<IntegrationWithKey>>> {
+        let client = self.auth.inner.store.client(self.id());
+        is_storable(user_identifier)
+            .then(|| client.named_integration_reading(user_id, connector, user_identifier))
     }
 
     async fn named(
@@ -70,6 +81,16 @@ impl Tenant {
         Ok(client
             .named_integration(user_id, connector, user_identifier)
             .await?)
+    }
+}
+
+fn is_active(user: Option<&UserWithClient>) -> Result<bool> {
+    match user {
+        None => Ok(false),
+        Some(found) if found.instance_state != InstanceState::Open => Err(StoreError::Moved.into()),
+        Some(found) if found.client.state != ClientState::Active => Err(Error::InvalidClient),
+        Some(found) if found.user.state != UserState::Active => Err(Error::Unauthorized),
+        Some(_) => Ok(true),
     }
 }
 

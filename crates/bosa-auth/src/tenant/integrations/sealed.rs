@@ -2,8 +2,8 @@
 
 use bosa_auth_core::Secret;
 use bosa_auth_core::vault::{ValueContext, ValuePurpose, open_value, seal_value};
-use bosa_auth_store::Opaque;
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
+use bosa_auth_store::{DataKeyRow, Opaque};
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
@@ -15,14 +15,17 @@ const LONGEST_AUTH_STRING: usize = 64 * 1024;
 
 impl Tenant {
     /// Seals a credential for its row under the client's active data key.
-    pub(super) async fn seal(
+    ///
+    /// # Errors
+    /// `InvalidClient`: there is no key, since the client is being deleted.
+    pub(super) fn seal(
         &self,
         row: &IntegrationRow,
         auth_string: &Secret,
+        key: Option<&DataKeyRow>,
     ) -> Result<(Opaque, bosa_auth_core::DataKeyId)> {
         let inner = &self.auth.inner;
-        let key = inner.store.client(self.id()).active_data_key().await?;
-        let key = open_data_key(&self.auth, self.id(), &key.ok_or(Error::InvalidClient)?)?;
+        let key = open_data_key(&self.auth, self.id(), key.ok_or(Error::InvalidClient)?)?;
         let plain = auth_string.expose().as_bytes();
         let sealed = seal_value(
             &key,

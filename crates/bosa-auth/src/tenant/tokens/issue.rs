@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bosa_auth_core::token::{Claims, issue};
-use bosa_auth_core::{
-    AuditAction, AuditEvent, ClientId, Scope, Secret, Timestamp, TokenId, UserId,
-};
+use bosa_auth_core::{AuditAction, ClientId, Scope, Secret, Timestamp, TokenId, UserId};
 use bosa_auth_store::ClientTx;
 use bosa_auth_store::tokens::{TokenIssue, TokenRow};
 use bosa_auth_store::users::UserWithClient;
@@ -13,8 +11,8 @@ use bosa_auth_store::users::UserWithClient;
 use super::{after, earlier};
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, IdempotencyRecord, begin};
 use crate::model::{Created, TokenModel};
+use crate::operation::{Operation, Settled, Written};
 use crate::principal::Tenant;
 
 const BEARER: &str = "bearer";
@@ -42,14 +40,13 @@ impl Tenant {
             Some(user_id.as_uuid()),
             Some(serde_json::json!({ "token": new.row.id.to_string() }).to_string()),
         )?;
-        let record = self.idempotency.record(&inner, &self.actor);
-        let written = Arc::new((new.row.clone(), event, record));
-        let begun = self
-            .insert_token(move || written.clone())
-            .await
-            .map_err(|error| self.idempotency.explain(error))?;
-        match begun {
-            Begun::Replay(id) => {
+        let operation =
+            self.idempotency
+                .operation(&inner, &self.actor, event, new.row.id.as_uuid());
+        let written = Arc::new((new.row.clone(), operation));
+        let issued = self.insert_token(written.clone()).await;
+        match written.1.settle(&inner, issued).await? {
+            Settled::Replay(id) => {
                 let found = inner
                     .store
                     .client(self.id())
@@ -61,7 +58,7 @@ impl Tenant {
                     replayed: true,
                 })
             }
-            Begun::Fresh | Begun::Applied => Ok(Created {
+            Settled::Now(()) | Settled::Before => Ok(Created {
                 resource: new.model(),
                 replayed: false,
             }),
@@ -96,28 +93,24 @@ impl Tenant {
         }
     }
 
-    async fn insert_token(
-        &self,
-        new: impl Fn() -> Arc<(TokenIssue, AuditEvent, Option<IdempotencyRecord>)>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Result<Begun> {
+    async fn insert_token(&self, new: Arc<(TokenIssue, Operation)>) -> Result<Written<()>> {
         let client_id = self.id();
         self.auth
             .inner
             .store
             .write(move |tx| {
-                let new = new();
+                let new = new.clone();
                 Box::pin(async move {
-                    let (row, event, record) = new.as_ref();
-                    let begun = begin(tx, event, record.as_ref(), row.id.as_uuid()).await?;
-                    if begun == Begun::Fresh
-                        && !ClientTx::new(tx, client_id).issue_token(row).await?
-                    {
-                        return Err(Error::Unauthorized);
+                    let (row, operation) = new.as_ref();
+                    let opening = operation.open(tx);
+                    let issued = ClientTx::new(&mut *tx, client_id).issue_token(row).await;
+                    if let Some(earlier) = opening.earlier(tx)? {
+                        return Ok(Written::Earlier(earlier));
                     }
-                    Ok(begun)
+                    match issued? {
+                        true => Ok(Written::Now(())),
+                        false => Err(Error::Unauthorized),
+                    }
                 })
             })
             .await

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{AuditAction, Scope, TokenId, UserId};
-use bosa_auth_store::ClientTx;
-use uuid::Uuid;
+use bosa_auth_store::{ClientTx, Revocation, audit};
 
 use crate::error::{Error, Result};
-use crate::idempotency::{Begun, begin};
 use crate::memory::{Change, Outcome};
 use crate::principal::Tenant;
 
@@ -68,13 +66,18 @@ impl Tenant {
             .narrow(Change::of_token(client_id, id), move |tx| {
                 let event = event.clone();
                 Box::pin(async move {
-                    let revoked = ClientTx::new(&mut *tx, client_id)
+                    let revocation = ClientTx::new(&mut *tx, client_id)
                         .revoke_token(id, event.id, event.at)
                         .await?;
-                    if revoked && begin(tx, &event, None, Uuid::nil()).await? == Begun::Fresh {
-                        return Ok(Outcome::Changed(revoked));
-                    }
-                    Ok(Outcome::Unchanged(revoked))
+                    Ok(match revocation {
+                        Revocation::Done => {
+                            // Nobody else has this name: the token itself tells of an earlier attempt.
+                            drop(audit::record_later(tx, &event));
+                            Outcome::Changed(true)
+                        }
+                        Revocation::DoneBefore => Outcome::Unchanged(true),
+                        Revocation::NotLive => Outcome::Unchanged(false),
+                    })
                 })
             })
             .await

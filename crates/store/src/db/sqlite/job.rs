@@ -71,7 +71,7 @@ where
             let ended = match result {
                 Ok(Ok(value)) => match tx.check() {
                     Ok(()) => Ok(value),
-                    Err(error) => Err((Trouble::Failed, error.into())),
+                    Err(error) => Err((Trouble::of(&error), error.into())),
                 },
                 Ok(Err(error)) => Err((tx.trouble().unwrap_or(Trouble::Failed), error)),
                 Err(_) => {

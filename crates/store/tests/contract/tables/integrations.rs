@@ -95,13 +95,14 @@ on_every_database! {
             let done = write!(store, [ours] tx => {
                 ClientTx::new(tx, ours.client).select_integration(ours.user, "github", name).await
             });
-            assert_eq!(done, Ok(true));
+            let row = done.unwrap().unwrap();
+            assert!(row.selected && row.user_identifier == name);
             assert_eq!(default_name(&store, &ours).await.as_deref(), Some(name));
         }
         let unknown = write!(store, [ours] tx => {
             ClientTx::new(tx, ours.client).select_integration(ours.user, "github", "third").await
         });
-        assert_eq!(unknown, Ok(false));
+        assert_eq!(unknown, Ok(None));
         assert_eq!(default_name(&store, &ours).await.as_deref(), Some("first"));
     }
 
@@ -121,7 +122,7 @@ on_every_database! {
             })
             .collect();
         for task in tasks {
-            assert_eq!(task.await.unwrap(), Ok(true));
+            assert!(task.await.unwrap().unwrap().is_some());
         }
         let rows = store.client(ours.client).integrations(ours.user, None).await.unwrap();
         assert_eq!(rows.iter().filter(|row| row.integration.selected).count(), 1);
@@ -134,14 +135,16 @@ on_every_database! {
         insert(&store, &ours, newest).await.unwrap();
         insert(&store, &ours, twin).await.unwrap();
         let gone = delete(&store, &ours, "second").await.unwrap();
-        assert_eq!(gone, IntegrationDeleted { id: ours.second, promoted: None });
+        assert_eq!(gone, IntegrationDeleted { id: ours.second, was_default: false });
         assert_eq!(default_name(&store, &ours).await.as_deref(), Some("first"));
         let gone = delete(&store, &ours, "first").await.unwrap();
-        assert_eq!(gone.promoted.as_deref(), Some("twin"));
+        assert!(gone.was_default);
+        assert_eq!(default_name(&store, &ours).await.as_deref(), Some("twin"));
         let gone = delete(&store, &ours, "twin").await.unwrap();
-        assert_eq!(gone.promoted.as_deref(), Some("newest"));
+        assert!(gone.was_default);
+        assert_eq!(default_name(&store, &ours).await.as_deref(), Some("newest"));
         let gone = delete(&store, &ours, "newest").await.unwrap();
-        assert_eq!(gone.promoted, None);
+        assert!(gone.was_default);
         assert_eq!(delete(&store, &ours, "newest").await, None);
         assert_eq!(default_name(&store, &ours).await, None);
         let again = account(&ours, id(0x43), "again");
@@ -167,9 +170,9 @@ on_every_database! {
             let status = AuthStatus::NeedsReauth;
             let stale_status = scope.set_integration_status(ours.first, 1, status, at(6)).await?;
             let status = scope.set_integration_status(ours.first, 2, status, at(6)).await?;
-            Ok((done, stale, stale_status, status))
+            Ok((done.map(|row| row.version), stale, stale_status, status))
         });
-        assert_eq!(outcomes, Ok((true, false, false, true)));
+        assert_eq!(outcomes, Ok((Some(2), None, false, true)));
         let row = store.client(ours.client).default_integration(ours.user, "github").await;
         let row = row.unwrap().unwrap().integration;
         assert_eq!(row.id, ours.first, "an account that needs attention stays the default");

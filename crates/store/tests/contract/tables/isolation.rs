@@ -1,7 +1,7 @@
 use bosa_auth_core::{AuthStatus, OperationId, SecretKind, UserState};
 use bosa_auth_store::{
-    ClientTx, IntegrationChange, IntegrationInsert, NewSecret, Opaque, PageQuery, Store,
-    StoreError, Updated, UserChange, params,
+    ClientTx, IntegrationChange, IntegrationInsert, NewSecret, Opaque, PageQuery, Revocation,
+    Store, StoreError, Updated, UserChange, params,
 };
 use bosa_auth_testkit::on_every_database;
 
@@ -83,17 +83,18 @@ on_every_database! {
                 secret: digest_secret(9),
                 preview: None,
             };
-            assert!(!scope.replace_secret(theirs.user, 1, &new, at(1)).await?);
+            assert!(!scope.replace_secret(theirs.user, Some(1), &new, at(1)).await?);
             assert!(!scope.rewrite_secret(theirs.user, 1, &digest_secret(9)).await?);
             assert!(!scope.end_user_tokens(theirs.user, at(1)).await?);
             assert!(!scope.delete_user(theirs.user).await?);
             assert!(!scope.issue_token(&token_issue(id(0x99), theirs.user)).await?);
             let operation = id::<OperationId>(0x77);
-            assert!(!scope.revoke_token(theirs.token, operation, at(1)).await?);
+            let revoked = scope.revoke_token(theirs.token, operation, at(1)).await?;
+            assert_eq!(revoked, Revocation::NotLive);
             assert!(!scope.slide_token(theirs.token, at(9), at(1)).await?);
             let foreign = account(&theirs, id(0x98), "third");
             assert_eq!(scope.insert_integration(&foreign).await?, IntegrationInsert::NoUser);
-            assert!(!scope.select_integration(theirs.user, "github", "second").await?);
+            assert_eq!(scope.select_integration(theirs.user, "github", "second").await?, None);
             let change = IntegrationChange {
                 version: 1,
                 auth_scopes: "[]".to_owned(),
@@ -103,7 +104,7 @@ on_every_database! {
                 subject: None,
                 at: at(1),
             };
-            assert!(!scope.update_integration(theirs.first, &change).await?);
+            assert_eq!(scope.update_integration(theirs.first, &change).await?, None);
             let status = AuthStatus::NeedsReauth;
             assert!(!scope.set_integration_status(theirs.first, 1, status, at(1)).await?);
             assert_eq!(scope.delete_integration(theirs.user, "github", "first").await?, None);

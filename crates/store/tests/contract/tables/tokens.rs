@@ -1,7 +1,7 @@
 use bosa_auth_core::{ClientState, OperationId, TokenId};
 use bosa_auth_store::{
-    ClientChange, ClientTx, PageQuery, Store, StoreError, TokenIssue, Updated, clients, params,
-    signing_keys, tokens,
+    ClientChange, ClientTx, PageQuery, Revocation, Store, StoreError, TokenIssue, Updated, clients,
+    params, signing_keys, tokens,
 };
 use bosa_auth_testkit::on_every_database;
 
@@ -26,6 +26,7 @@ async fn revoke(
             .revoke_token(tenant.token, operation, at(now))
             .await
     })
+    .map(|revocation| revocation != Revocation::NotLive)
 }
 
 on_every_database! {

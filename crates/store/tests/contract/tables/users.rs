@@ -163,8 +163,8 @@ on_every_database! {
                 secret: hash("$argon2id$two"),
                 preview: None,
             };
-            let done = scope.replace_secret(ours.user, 1, &new, at(5)).await?;
-            let stale = scope.replace_secret(ours.user, 1, &new, at(6)).await?;
+            let done = scope.replace_secret(ours.user, Some(1), &new, at(5)).await?;
+            let stale = scope.replace_secret(ours.user, Some(1), &new, at(6)).await?;
             let rewrite = scope.rewrite_secret(ours.user, 1, &digest_secret(9)).await?;
             Ok((done, stale, rewrite))
         });
