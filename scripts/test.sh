@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs every check of the project: the same command for a developer and for continuous integration.
 #
-# Needs a Rust toolchain. What else is missing (a C compiler, PostgreSQL) is installed from Debian
-# packages when run as root, and named otherwise. A private PostgreSQL cluster is started for the
-# run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your own.
+# Needs a Rust toolchain. What else is missing (a C compiler, PostgreSQL, PgBouncer, faketime) is
+# installed from Debian packages when run as root, and named otherwise. A private PostgreSQL cluster
+# is started for the run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of
+# your own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -85,6 +86,14 @@ need() {
     fi
 }
 
+need_pooler() {
+    # Not on the path of everybody.
+    PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null && return 0
+    need pgbouncer pgbouncer
+    # The package starts one that nobody here asked for.
+    ! command -v systemctl >/dev/null || systemctl disable -q --now pgbouncer 2>/dev/null || true
+}
+
 tools() {
     if ! command -v cargo >/dev/null && [ -f "${CARGO_HOME:-${HOME:-}/.cargo}/env" ]; then
         # shellcheck disable=SC1091
@@ -105,6 +114,8 @@ tools() {
     need curl curl            # the README's tour is run as it stands
     need openssl openssl      # certificates of the test server, keys of the tests
     need git git              # lists the tracked files for `cargo xtask repository`
+    need faketime faketime    # moves the wall clock of a server
+    need_pooler               # stands between servers and their database
     cargo --version
     cc --version | head -n 1
 }

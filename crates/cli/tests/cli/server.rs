@@ -41,14 +41,19 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Asks the process to stop and returns its exit code.
-    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("bash")
             .args(["-c", "kill -s \"$1\" \"$2\"", "kill", signal, &id])
             .status()
             .unwrap();
         assert!(sent.success());
+    }
+
+    /// Asks the process to stop and returns its exit code.
+    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
         self.child.wait().unwrap().code()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::node::{Credentials, Node, VALID};
 use crate::server::{Server, master_key};
@@ -19,10 +19,12 @@ pub(super) struct Group {
     bound: Duration,
     master_key: String,
     client: String,
-    key: String,
-    user: String,
+    pub(super) key: String,
+    pub(super) user: String,
     /// What was ended, and must stay so.
     ended: Vec<Credentials>,
+    /// When the last one had ended.
+    last_end: Instant,
     delays: Vec<Duration>,
 }
 
@@ -43,6 +45,7 @@ impl Group {
             key: String::new(),
             user: String::new(),
             ended: Vec::new(),
+            last_end: Instant::now(),
             delays: Vec::new(),
         };
         // Another one for each group on the same database.
@@ -70,17 +73,57 @@ impl Group {
 
     /// A new token, under the client's first key.
     pub(super) async fn token(&self) -> Credentials {
-        self.token_of(&self.key, &self.user).await
+        self.try_token().await.unwrap()
     }
 
-    /// A new token of any client's user.
-    pub(super) async fn token_of(&self, key: &str, user: &str) -> Credentials {
-        let path = format!("/users/{user}/tokens");
-        let token = self.nodes[0].data(Method::POST, &path, key, json!({}));
-        Credentials {
-            key: key.to_owned(),
-            token: text(&token.await, "token"),
+    /// As [`Self::token`]; nothing while the database is not there.
+    pub(super) async fn try_token(&self) -> Option<Credentials> {
+        let path = format!("/users/{}/tokens", self.user);
+        let node = &self.nodes[0];
+        match node.call(Method::POST, &path, &self.key, json!({})).await {
+            (200, answer) => Some(Credentials {
+                key: self.key.clone(),
+                token: text(&answer["data"], "token"),
+            }),
+            (status, answer) => {
+                assert_eq!(status, 503, "{answer}");
+                None
+            }
         }
+    }
+
+    /// Another client, with a token of a user of its own.
+    pub(super) async fn another_client(&self, name: &str) -> Another {
+        let client = self.manage(Method::POST, "/clients", json!({"name": name}));
+        let client = client.await;
+        let key = text(&client, "api_key");
+        let node = &self.nodes[0];
+        let name = json!({"identifier": "ana"});
+        let user = node.data(Method::POST, "/users", &key, name).await;
+        let path = format!("/users/{}/tokens", text(&user, "id"));
+        let token = node.data(Method::POST, &path, &key, json!({})).await;
+        Another {
+            client: text(&client, "id"),
+            credentials: Credentials {
+                key,
+                token: text(&token, "token"),
+            },
+        }
+    }
+
+    /// Suspends or resumes another client.
+    pub(super) async fn set_active(&self, another: &Another, is_active: bool) {
+        let path = format!("/clients/{}", another.client);
+        let body = json!({"is_active": is_active});
+        self.manage(Method::PATCH, &path, body).await;
+    }
+
+    /// Revokes a token of the client through one of the servers.
+    pub(super) async fn revoke(&self, by: usize, credentials: &Credentials) {
+        let body = json!({"token": credentials.token});
+        let path = "/auth/tokens/revoke";
+        let revoked = self.nodes[by].data(Method::POST, path, &credentials.key, body);
+        assert_eq!(revoked.await["revoked"], true);
     }
 
     /// Has every server verify these until it answers from memory.
@@ -156,10 +199,12 @@ impl Group {
             self.delays.push(delay);
         }
         self.ended.push(credentials.clone());
+        self.last_end = answered;
     }
 
-    /// Whatever was ended is refused by every server, later than the bound or not: it was seen.
+    /// Later than the bound, every server refuses whatever was ended.
     pub(super) async fn nothing_returns(&self) {
+        sleep_until(self.last_end + self.bound).await;
         for node in &self.nodes {
             for credentials in &self.ended {
                 assert_ne!(node.verify(credentials).await, VALID);
@@ -172,6 +217,12 @@ impl Group {
         self.delays.sort_unstable();
         println!("{what}: {:?}", self.delays);
     }
+}
+
+/// A client beside that of the group.
+pub(super) struct Another {
+    pub(super) client: String,
+    pub(super) credentials: Credentials,
 }
 
 pub(super) fn text(value: &Value, member: &str) -> String {

@@ -5,7 +5,19 @@
 //! a request that was sent later than the bound after that answer must be refused. This holds however
 //! busy the machine is, so that nothing is added to the bound.
 
+mod address;
+mod clocks;
+mod cluster;
 mod file;
+mod forwarder;
 mod group;
 mod kept;
+mod listening;
 mod node;
+mod paused;
+mod pooled;
+mod pooler;
+mod promoted;
+mod restarted;
+mod session;
+mod stopped_feed;
