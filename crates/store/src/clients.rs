@@ -4,7 +4,7 @@ use bosa_auth_core::{ClientId, ClientState, Timestamp};
 use uuid::Uuid;
 
 use crate::columns::{Columns, statements};
-use crate::db::{Row, Tx};
+use crate::db::{Later, Param, Row, Tx};
 use crate::error::StoreError;
 use crate::page::{Page, PageQuery};
 use crate::params;
@@ -64,22 +64,13 @@ pub enum Updated {
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn insert(tx: &mut Tx, client: &ClientRow) -> Result<bool, StoreError> {
-    let inserted = tx
-        .execute(
-            INSERT,
-            params![
-                client.id,
-                &client.name,
-                client.state.as_str(),
-                client.can_get_integrations,
-                client.generation,
-                client.version,
-                client.created_at,
-                client.updated_at
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+    Ok(tx.execute(INSERT, values(client)).await? == 1)
+}
+
+/// As [`insert`], with the next statement: no row changed means that the name is taken or the client
+/// is there already.
+pub fn insert_later(tx: &mut Tx, client: &ClientRow) -> Later {
+    tx.later(INSERT, values(client))
 }
 
 /// Finds a client by its id.
@@ -227,6 +218,19 @@ impl ClientRow {
             updated_at: columns.next()?,
         })
     }
+}
+
+fn values(client: &ClientRow) -> Vec<Param> {
+    params![
+        client.id,
+        &client.name,
+        client.state.as_str(),
+        client.can_get_integrations,
+        client.generation,
+        client.version,
+        client.created_at,
+        client.updated_at
+    ]
 }
 
 fn read(row: &Row) -> Result<ClientRow, StoreError> {

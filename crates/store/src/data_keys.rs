@@ -4,7 +4,7 @@ use bosa_auth_core::{ClientId, DataKeyId, Timestamp};
 
 use crate::client_tx::ClientScope;
 use crate::columns::{Columns, Opaque, statements};
-use crate::db::{Row, Tx};
+use crate::db::{Later, Row, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
@@ -31,8 +31,7 @@ impl<S: Source> ClientScope<S> {
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn active_data_key(&mut self) -> Result<Option<DataKeyRow>, StoreError> {
-        let row = self.source.row(ACTIVE, params![self.client_id]).await?;
-        row.as_ref().map(read).transpose()
+        self.active_data_key_reading().alone(&mut self.source).await
     }
 
     /// As [`active_data_key`](Self::active_data_key), to be read together with other things.
@@ -69,18 +68,7 @@ impl ClientScope<&mut Tx> {
         &mut self,
         key: &DataKeyRow,
     ) -> Result<DataKeyRow, StoreError> {
-        self.source
-            .execute(
-                INSERT_ACTIVE,
-                params![
-                    self.client_id,
-                    key.id,
-                    &key.root_key_id,
-                    &key.sealed,
-                    key.created_at
-                ],
-            )
-            .await?;
+        let _is_looked_at_below = self.insert_data_key_later(key);
         match self.active_data_key().await? {
             Some(active) => Ok(active),
             // The winner of a race was replaced in between.
@@ -88,14 +76,25 @@ impl ClientScope<&mut Tx> {
         }
     }
 
+    /// Makes this key the active one if there is none, with the next statement.
+    pub fn insert_data_key_later(&mut self, key: &DataKeyRow) -> Later {
+        let values = params![
+            self.client_id,
+            key.id,
+            &key.root_key_id,
+            &key.sealed,
+            key.created_at
+        ];
+        self.source.later(INSERT_ACTIVE, values)
+    }
+
     /// Makes this key the one that seals new values; the former one only opens from now on.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn replace_data_key(&mut self, key: &DataKeyRow) -> Result<(), StoreError> {
-        self.source
-            .execute(DEMOTE, params![self.client_id, key.id])
-            .await?;
+        let demote = params![self.client_id, key.id];
+        let _makes_room = self.source.later(DEMOTE, demote);
         self.insert_first_data_key(key).await.map(drop)
     }
 

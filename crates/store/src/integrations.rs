@@ -65,11 +65,19 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         connector: &str,
     ) -> Result<Option<IntegrationWithKey>, StoreError> {
-        let row = self
-            .source
-            .row(DEFAULT, params![self.client_id, user_id, connector])
-            .await?;
-        row.as_ref().map(read_with_key).transpose()
+        self.default_integration_reading(user_id, connector)
+            .alone(&mut self.source)
+            .await
+    }
+
+    /// As [`default_integration`](Self::default_integration), to be read together with other things.
+    pub fn default_integration_reading(
+        &self,
+        user_id: UserId,
+        connector: &str,
+    ) -> Reading<Option<IntegrationWithKey>> {
+        let set = params![self.client_id, user_id, connector];
+        Reading::new(DEFAULT, set, read_first)
     }
 
     /// Finds an account of a user at a connector by its name there.
@@ -82,14 +90,9 @@ impl<S: Source> ClientScope<S> {
         connector: &str,
         user_identifier: &str,
     ) -> Result<Option<IntegrationWithKey>, StoreError> {
-        let row = self
-            .source
-            .row(
-                NAMED,
-                params![self.client_id, user_id, connector, user_identifier],
-            )
-            .await?;
-        row.as_ref().map(read_with_key).transpose()
+        self.named_integration_reading(user_id, connector, user_identifier)
+            .alone(&mut self.source)
+            .await
     }
 
     /// As [`named_integration`](Self::named_integration), to be read together with other things.
@@ -100,8 +103,7 @@ impl<S: Source> ClientScope<S> {
         user_identifier: &str,
     ) -> Reading<Option<IntegrationWithKey>> {
         let account = params![self.client_id, user_id, connector, user_identifier];
-        let first = |rows: &[Row]| rows.first().map(read_with_key).transpose();
-        Reading::new(NAMED, account, first)
+        Reading::new(NAMED, account, read_first)
     }
 
     /// As [`account_names`](Self::account_names), to be read together with other things.
@@ -136,11 +138,15 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         connector: &str,
     ) -> Result<bool, StoreError> {
-        let row = self
-            .source
-            .row(HAS, params![self.client_id, user_id, connector])
-            .await?;
-        Ok(row.is_some())
+        self.has_integration_reading(user_id, connector)
+            .alone(&mut self.source)
+            .await
+    }
+
+    /// As [`has_integration`](Self::has_integration), to be read together with other things.
+    pub fn has_integration_reading(&self, user_id: UserId, connector: &str) -> Reading<bool> {
+        let set = params![self.client_id, user_id, connector];
+        Reading::new(HAS, set, |rows| Ok(!rows.is_empty()))
     }
 
     /// Lists all accounts of a user, or those at one connector, by connector and age.
@@ -152,18 +158,22 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         connector: Option<&str>,
     ) -> Result<Vec<IntegrationWithKey>, StoreError> {
-        let rows = match connector {
-            None => {
-                self.source
-                    .rows(LIST, params![self.client_id, user_id])
-                    .await?
-            }
-            Some(connector) => {
-                let params = params![self.client_id, user_id, connector];
-                self.source.rows(LIST_AT, params).await?
-            }
+        self.integrations_reading(user_id, connector)
+            .alone(&mut self.source)
+            .await
+    }
+
+    /// As [`integrations`](Self::integrations), to be read together with other things.
+    pub fn integrations_reading(
+        &self,
+        user_id: UserId,
+        connector: Option<&str>,
+    ) -> Reading<Vec<IntegrationWithKey>> {
+        let (sql, params) = match connector {
+            None => (LIST, params![self.client_id, user_id]),
+            Some(connector) => (LIST_AT, params![self.client_id, user_id, connector]),
         };
-        rows.iter().map(read_with_key).collect()
+        Reading::new(sql, params, |rows| rows.iter().map(read_with_key).collect())
     }
 
     /// Lists a page of the accounts of a user, or of those at one connector, in the order of ids.
@@ -200,11 +210,9 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         connector: &str,
     ) -> Result<Vec<String>, StoreError> {
-        let rows = self
-            .source
-            .rows(NAMES, params![self.client_id, user_id, connector])
-            .await?;
-        rows.iter().map(|row| row.get(0)).collect()
+        self.account_names_reading(user_id, connector)
+            .alone(&mut self.source)
+            .await
     }
 
     /// Lists a page of all accounts of the client with their keys, for maintenance of the vault.
@@ -247,6 +255,10 @@ impl IntegrationRow {
 
 pub(crate) fn read(row: &Row) -> Result<IntegrationRow, StoreError> {
     IntegrationRow::read(&mut Columns::of(row))
+}
+
+fn read_first(rows: &[Row]) -> Result<Option<IntegrationWithKey>, StoreError> {
+    rows.first().map(read_with_key).transpose()
 }
 
 fn read_with_key(row: &Row) -> Result<IntegrationWithKey, StoreError> {

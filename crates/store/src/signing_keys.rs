@@ -41,8 +41,7 @@ pub async fn list(mut source: impl Source) -> Result<Vec<SigningKeyRow>, StoreEr
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn active(mut source: impl Source) -> Result<Option<SigningKeyRow>, StoreError> {
-    let row = source.row(ACTIVE, params![]).await?;
-    row.as_ref().map(read).transpose()
+    active_reading().alone(&mut source).await
 }
 
 /// As [`active`], to be read together with other things.

@@ -4,7 +4,7 @@ use std::vec;
 
 use crate::db::{Param, Row};
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::store::{Source, Store};
 
 /// A statement that reads, and how its rows are understood.
 #[derive(Debug)]
@@ -25,6 +25,12 @@ impl<T> Reading<T> {
             params,
             understand,
         }
+    }
+
+    /// Reads it alone.
+    pub(crate) async fn alone<S: Source>(self, source: &mut S) -> Result<T, StoreError> {
+        let rows = source.rows(self.sql, self.params).await?;
+        (self.understand)(&rows)
     }
 }
 

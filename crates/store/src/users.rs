@@ -104,8 +104,7 @@ pub async fn find(
     mut source: impl Source,
     id: UserId,
 ) -> Result<Option<UserWithClient>, StoreError> {
-    let row = source.row(FIND_ANY, params![id]).await?;
-    row.as_ref().map(read_with_client).transpose()
+    reading(id).alone(&mut source).await
 }
 
 /// As [`find`], to be read together with other things.
@@ -119,8 +118,7 @@ impl<S: Source> ClientScope<S> {
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn user(&mut self, id: UserId) -> Result<Option<UserWithClient>, StoreError> {
-        let row = self.source.row(FIND, params![self.client_id, id]).await?;
-        row.as_ref().map(read_with_client).transpose()
+        self.user_reading(id).alone(&mut self.source).await
     }
 
     /// As [`user`](Self::user), to be read together with other things.
@@ -142,11 +140,9 @@ impl<S: Source> ClientScope<S> {
         &mut self,
         identifier: &str,
     ) -> Result<Option<UserWithClient>, StoreError> {
-        let row = self
-            .source
-            .row(FIND_BY_IDENTIFIER, params![self.client_id, identifier])
-            .await?;
-        row.as_ref().map(read_with_client).transpose()
+        self.user_by_identifier_reading(identifier)
+            .alone(&mut self.source)
+            .await
     }
 
     /// Lists the client's users in the order of their ids, which is that of their making.

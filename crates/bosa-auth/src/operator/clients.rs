@@ -65,16 +65,20 @@ impl Operator {
                 Box::pin(async move {
                     let (client, key, data_key, operation) = new.as_ref();
                     let opening = operation.open(tx);
-                    let inserted = clients::insert(&mut *tx, client).await;
+                    let client_inserted = clients::insert_later(tx, client);
+                    let mut scope = ClientTx::new(&mut *tx, client.id);
+                    let data_key_inserted = scope.insert_data_key_later(data_key);
+                    let key_inserted = scope.insert_api_key(key).await;
                     if let Some(earlier) = opening.earlier(tx)? {
                         return Ok(Written::Earlier(earlier));
                     }
-                    if !inserted? {
+                    // Without the client, its keys were refused as well.
+                    if tx.changed(&client_inserted)? == 0 {
                         return Err(Error::ClientAlreadyExists);
                     }
-                    let mut scope = ClientTx::new(tx, client.id);
-                    scope.insert_first_data_key(data_key).await?;
-                    scope.insert_api_key(key).await?;
+                    if !key_inserted? || tx.changed(&data_key_inserted)? == 0 {
+                        return Err(Error::internal("a new client has keys already"));
+                    }
                     Ok(Written::Now(()))
                 })
             })

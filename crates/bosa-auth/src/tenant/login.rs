@@ -7,7 +7,7 @@ use bosa_auth_core::{
     ScopeSet, Secret, SecretKind, UserState,
 };
 use bosa_auth_store::users::{self, StoredSecret, UserWithClient};
-use bosa_auth_store::{ClientTx, InstanceState, StoreError};
+use bosa_auth_store::{ClientTx, InstanceState, StoreError, Together, signing_keys};
 
 use super::users::{lookup_form, model};
 use crate::auth::{Auth, Inner};
@@ -40,8 +40,9 @@ impl Tenant {
     /// the user exists or not.
     pub async fn authenticate_user(&self, identifier: &str, secret: &str) -> Result<TokenModel> {
         self.require(Scope::TokensIssue)?;
-        let found = self.checked(identifier, secret).await?;
-        self.issue_after_login(&found).await
+        let key = signing_keys::active_reading();
+        let (found, key) = self.checked(identifier, secret, key).await?;
+        self.issue_after_login(&found, key.as_ref()).await
     }
 
     /// Replaces a user's secret by a chosen one, given the current one, and ends all its tokens.
@@ -59,7 +60,9 @@ impl Tenant {
         self.require(Scope::UsersWrite)?;
         let chosen = ChosenSecret::parse(new_secret.expose())
             .map_err(|error| Error::invalid("new_secret", error.reason))?;
-        let found = self.checked(identifier, current_secret.expose()).await?;
+        let (found, ()) = self
+            .checked(identifier, current_secret.expose(), ())
+            .await?;
         let user = &found.user;
         self.replace_verified_secret(user.id, user.secret_version, &chosen)
             .await?;
@@ -69,35 +72,56 @@ impl Tenant {
     }
 
     /// As [`check_secret`](Self::check_secret), its outcome counted and recorded.
-    async fn checked(&self, identifier: &str, secret: &str) -> Result<UserWithClient> {
-        let result = self.check_secret(identifier, secret).await;
-        noted(&self.auth.inner, Some(self.id()), &self.actor, result)
+    async fn checked<R: Together>(
+        &self,
+        identifier: &str,
+        secret: &str,
+        beside: R,
+    ) -> Result<(UserWithClient, R::Answer)> {
+        let result = self.check_secret(identifier, secret, beside).await;
+        let user = result.as_ref().map(|(found, _)| found);
+        note(&self.auth.inner, Some(self.id()), &self.actor, user);
+        result
     }
 
-    /// The user, when the secret is right and both are active.
-    async fn check_secret(&self, identifier: &str, secret: &str) -> Result<UserWithClient> {
+    /// The user, when the secret is right and client and user are active; and what is read in the
+    /// same round trip as the user.
+    async fn check_secret<R: Together>(
+        &self,
+        identifier: &str,
+        secret: &str,
+        beside: R,
+    ) -> Result<(UserWithClient, R::Answer)> {
         let inner = &self.auth.inner;
         let lookup = lookup_form(identifier);
         match PresentedUserSecret::classify(secret) {
             PresentedUserSecret::Current(presented) | PresentedUserSecret::Imported(presented) => {
-                let found = inner
+                let user = inner
                     .store
                     .client(self.id())
-                    .user(presented.user_id())
-                    .await?;
+                    .user_reading(presented.user_id());
+                let (found, answer) = inner.store.together((user, beside)).await?;
                 let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
                 let quota = Quota::User(self, Attempted::Imported(presented.user_id()));
-                check_machine(inner, &presented, found, quota).await
+                Ok((
+                    check_machine(inner, &presented, found, quota).await?,
+                    answer,
+                ))
             }
             PresentedUserSecret::Chosen(secret) => {
                 let attempted = Attempted::Identifier(lookup.as_deref().unwrap_or(identifier));
                 count(inner, Quota::User(self, attempted))?;
-                let mut client = inner.store.client(self.id());
-                let found = match &lookup {
-                    Some(identifier) => client.user_by_identifier(identifier).await?,
-                    None => None,
+                let client = inner.store.client(self.id());
+                let (found, answer) = match &lookup {
+                    Some(identifier) => {
+                        let user = client.user_by_identifier_reading(identifier);
+                        let (found, answer) = inner.store.together((user, beside)).await?;
+                        (found, Some(answer))
+                    }
+                    None => (None, None),
                 };
-                check_chosen(inner, secret, found).await
+                let user = check_chosen(inner, secret, found).await?;
+                Ok((user, answer.ok_or(Error::Unauthorized)?))
             }
         }
     }
@@ -123,13 +147,21 @@ impl Auth {
         let classified = PresentedUserSecret::classify(secret);
         let Some(presented) = classified.machine() else {
             count(inner, Quota::Address(address))?;
-            return Err(refused(inner));
+            // Refused without any look-up.
+            let refusal = Error::Unauthorized;
+            note(inner, None, &Actor::Library, Err(&refusal));
+            return Err(refusal);
         };
         let lookup = lookup_form(identifier);
-        let found = users::find(&inner.store, presented.user_id()).await?;
+        let readings = (
+            users::reading(presented.user_id()),
+            signing_keys::active_reading(),
+        );
+        let (found, key) = inner.store.together(readings).await?;
         let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
         let checked = check_machine(inner, presented, found, Quota::Address(address)).await;
-        let found = noted(inner, None, &Actor::Library, checked)?;
+        note(inner, None, &Actor::Library, checked.as_ref());
+        let found = checked?;
         let tenant = Tenant {
             auth: self.clone(),
             client: client_model(&found.client),
@@ -137,7 +169,7 @@ impl Auth {
             scopes: ScopeSet::all(),
             idempotency: Idempotency::default(),
         };
-        tenant.issue_after_login(&found).await
+        tenant.issue_after_login(&found, key.as_ref()).await
     }
 }
 
@@ -293,21 +325,13 @@ fn count(inner: &Inner, quota: Quota<'_>) -> Result<()> {
     }
 }
 
-/// A refusal without any look-up.
-fn refused(inner: &Inner) -> Error {
-    match noted(inner, None, &Actor::Library, Err(Error::Unauthorized)) {
-        Ok(_) => Error::Unauthorized,
-        Err(error) => error,
-    }
-}
-
 /// Counts and records the outcome of an attempt.
-fn noted(
+fn note(
     inner: &Inner,
     client_id: Option<bosa_auth_core::ClientId>,
     actor: &Actor,
-    result: Result<UserWithClient>,
-) -> Result<UserWithClient> {
+    result: std::result::Result<&UserWithClient, &Error>,
+) {
     let outcome = match &result {
         Ok(found) => Ok(found.user.id),
         Err(error) => Err(error.code()),
@@ -320,5 +344,4 @@ fn noted(
         .map(|found| found.user.client_id)
         .or(client_id);
     inner.note_login(client_id, actor, outcome);
-    result
 }

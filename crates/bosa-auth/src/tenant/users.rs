@@ -16,6 +16,7 @@ use crate::memory::{Change, Outcome};
 use crate::model::{Created, NewUser, Page, PageRequest, UserComplete, UserModel, UserUpdate};
 use crate::operation::{Operation, Settled, Written};
 use crate::principal::Tenant;
+use crate::tenant::integrations::without_credentials;
 
 /// What is shown in place of a preview of a chosen secret.
 const CHOSEN: &str = "chosen";
@@ -162,9 +163,16 @@ impl Tenant {
     /// # Errors
     /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
     pub async fn find_user_complete(&self, user_id: UserId) -> Result<UserComplete> {
-        let user = self.find_user(user_id).await?;
-        let integrations = self.integrations_without_credentials(user_id).await?;
-        Ok(UserComplete { user, integrations })
+        self.require(Scope::UsersRead)?;
+        let store = &self.auth.inner.store;
+        let client = store.client(self.id());
+        let accounts = client.integrations_reading(user_id, None);
+        let readings = (client.user_reading(user_id), accounts);
+        let (found, accounts) = store.together(readings).await?;
+        Ok(UserComplete {
+            user: model(&found.ok_or(NOT_FOUND)?.user),
+            integrations: without_credentials(&accounts)?,
+        })
     }
 
     /// Lists the client's users.

@@ -357,6 +357,28 @@ on_every_database! {
         }
     }
 
+    async fn an_account_deleted_at_once_is_deleted_by_one(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let client = world.client("acme").await;
+        let user = world.user(&client, "ana").await;
+        let tenant = world.tenant(&client).await;
+        for name in [Some("one"), None] {
+            let account = ThirdPartyIntegrationAuth::new(client.model.id, user.id, "github", "one", "x".into(), vec![]);
+            tenant.create_integration(account).await.unwrap();
+            let deleted = at_once(8, |_| {
+                let (auth, client, user) = (world.auth.clone(), client.model.id, user.id);
+                async move {
+                    let tenant = auth.operator().tenant(client).await.unwrap();
+                    tenant.delete_integration(user, "github", name).await.unwrap()
+                }
+            })
+            .await;
+            assert_eq!(deleted.iter().filter(|deleted| **deleted).count(), 1);
+        }
+        let sql = "select 1 from bosa_audit_events where action = 'integration.delete'";
+        assert_eq!(db.db().read(sql, vec![]).await.unwrap().len(), 2);
+    }
+
     async fn of_two_creations_of_one_name_at_once_one_succeeds(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bosa_auth::{
-    Auth, ClientUpdate, Entropy, Error, ManualClock, NewApiKey, NewUser, ThirdPartyIntegrationAuth,
-    Timestamp, UserUpdate,
+    Auth, ClientUpdate, Entropy, Error, IdempotencyKey, ManualClock, NewApiKey, NewUser,
+    ThirdPartyIntegrationAuth, Timestamp, UserUpdate,
 };
 use bosa_auth_core::EntropyError;
 use bosa_auth_testkit::{TestDatabase, on_every_database};
@@ -142,6 +142,74 @@ on_every_database! {
         assert!(operator.revoke_api_key(client.id, key.id).await.unwrap());
         let before = dump(&db).await;
         assert!(!operator.revoke_api_key(client.id, key.id).await.unwrap());
+        assert_eq!(changed(&before, &dump(&db).await), Vec::<String>::new());
+    }
+
+    async fn what_is_refused_leaves_no_record(db: TestDatabase) {
+        let world = Repeating::new(&db).await;
+        let operator = world.auth.operator();
+        let client = operator.create_client("acme").await.unwrap().resource;
+        let tenant = operator.tenant(client.id).await.unwrap();
+        let new = || NewUser { identifier: "ana".into(), secret: None };
+        let user = tenant.create_user(new()).await.unwrap().resource.id;
+        let account = |user| ThirdPartyIntegrationAuth::new(client.id, user, "github", "one", "x".into(), vec![]);
+        tenant.create_integration(account(user)).await.unwrap();
+        let bob = NewUser { identifier: "bob".into(), secret: None };
+        let gone = tenant.create_user(bob).await.unwrap().resource.id;
+        tenant.delete_user(gone).await.unwrap();
+
+        let before = dump(&db).await;
+        let rename = UserUpdate { identifier: Some("ana".into()), is_active: None };
+        let refusals = [
+            operator.create_client("acme").await.err(),
+            tenant.create_user(new()).await.err(),
+            tenant.create_integration(account(user)).await.err(),
+            tenant.create_integration(account(gone)).await.err(),
+            tenant.set_selected_integration(user, "github", "two").await.err(),
+            tenant.create_token(gone).await.err(),
+            tenant.update_user(gone, rename).await.err(),
+            tenant.reset_user_secret(gone).await.err(),
+            tenant.revoke_all_tokens(gone).await.err(),
+            tenant.delete_user(gone).await.err(),
+        ];
+        let refusals: Vec<_> = refusals.iter().flatten().map(Error::code).collect();
+        assert_eq!(
+            refusals,
+            [
+                "client_already_exists", "user_already_exists", "integration_already_exists",
+                "unauthorized", "not_found", "unauthorized", "not_found", "not_found", "not_found", "not_found",
+            ]
+        );
+        assert!(!tenant.delete_integration(user, "github", Some("two")).await.unwrap());
+        assert!(!tenant.delete_integration(user, "gitlab", None).await.unwrap());
+        assert_eq!(changed(&before, &dump(&db).await), Vec::<String>::new());
+    }
+
+    async fn a_replayed_request_writes_nothing(db: TestDatabase) {
+        let world = Repeating::new(&db).await;
+        let operator = world.auth.operator();
+        let client = operator.create_client("acme").await.unwrap().resource;
+        let keyed = async |route| {
+            let key = IdempotencyKey::new("once", route, "{}").unwrap();
+            operator.tenant(client.id).await.unwrap().with_idempotency(key)
+        };
+        let new = |name: &str| NewUser { identifier: name.into(), secret: None };
+        let user = keyed("users").await.create_user(new("ana")).await.unwrap().resource.id;
+        let token = keyed("tokens").await.create_token(user).await.unwrap().resource.id;
+        let account = |name| ThirdPartyIntegrationAuth::new(client.id, user, "github", name, "x".into(), vec![]);
+        let kept = keyed("accounts").await.create_integration(account("one")).await.unwrap().resource.id;
+
+        let before = dump(&db).await;
+        let again = keyed("users").await.create_user(new("bob")).await.unwrap();
+        assert!(again.replayed && again.resource.id == user);
+        let again = keyed("tokens").await.create_token(user).await.unwrap();
+        assert!(again.replayed && again.resource.id == token);
+        let again = keyed("accounts").await.create_integration(account("two")).await.unwrap();
+        assert!(again.replayed && again.resource.id == kept);
+        let other = IdempotencyKey::new("once", "users", "another body").unwrap();
+        let tenant = operator.tenant(client.id).await.unwrap().with_idempotency(other);
+        let mismatch = tenant.create_user(new("cid")).await;
+        assert!(matches!(mismatch, Err(Error::IdempotencyMismatch)), "{mismatch:?}");
         assert_eq!(changed(&before, &dump(&db).await), Vec::<String>::new());
     }
 }

@@ -6,5 +6,6 @@ mod groups;
 mod lost;
 mod tables;
 mod tls;
+mod together;
 mod values;
 mod writes;

@@ -43,10 +43,11 @@ impl Tenant {
             Some(describe(&row)),
         )?;
         let change = Arc::new((row, Operation::new(event, None)));
+        let account = change.clone();
         let selected = inner
             .store
             .write(move |tx| {
-                let change = change.clone();
+                let change = account.clone();
                 Box::pin(async move {
                     let (row, operation) = change.as_ref();
                     let opening = operation.open(tx);
@@ -63,11 +64,7 @@ impl Tenant {
             .await?;
         let row = match selected {
             Some(row) => row,
-            None => {
-                self.account(user_id, connector.as_str(), user_identifier)
-                    .await?
-                    .integration
-            }
+            None => self.integration_by_id(user_id, change.0.id).await?,
         };
         model(&row, Secret::default())
     }

@@ -15,6 +15,7 @@ mod create;
 mod read;
 mod sealed;
 
+pub(in crate::tenant) use read::without_credentials;
 pub(crate) use sealed::open_integration;
 
 const MOST_SCOPES: usize = 256;
@@ -24,16 +25,10 @@ const NOT_FOUND: Error = Error::NotFound {
 };
 
 impl Tenant {
-    /// Whether the client has this user.
+    /// Whether the client has this user, and what is read in the same round trip.
     ///
     /// # Errors
     /// `InvalidClient` or `Unauthorized` when the client or the user is suspended.
-    async fn has_active_user(&self, user_id: UserId) -> Result<bool> {
-        let mut client = self.auth.inner.store.client(self.id());
-        is_active(client.user(user_id).await?.as_ref())
-    }
-
-    /// As [`has_active_user`](Self::has_active_user), and what is read in the same round trip.
     async fn has_active_user_and<R: Together>(
         &self,
         user_id: UserId,
@@ -45,18 +40,7 @@ impl Tenant {
         Ok((is_active(user.as_ref())?, answer))
     }
 
-    async fn account(
-        &self,
-        user_id: UserId,
-        connector: &str,
-        user_identifier: &str,
-    ) -> Result<IntegrationWithKey> {
-        self.named(user_id, connector, user_identifier)
-            .await?
-            .ok_or(NOT_FOUND)
-    }
-
-    /// The reading of [`named`](Self::named); `None` for a name that no database stores.
+    /// The account of this name; `None` for a name that no database stores.
     fn named_reading(
         &self,
         user_id: UserId,
@@ -66,21 +50,6 @@ impl Tenant {
         let client = self.auth.inner.store.client(self.id());
         is_storable(user_identifier)
             .then(|| client.named_integration_reading(user_id, connector, user_identifier))
-    }
-
-    async fn named(
-        &self,
-        user_id: UserId,
-        connector: &str,
-        user_identifier: &str,
-    ) -> Result<Option<IntegrationWithKey>> {
-        if !is_storable(user_identifier) {
-            return Ok(None);
-        }
-        let mut client = self.auth.inner.store.client(self.id());
-        Ok(client
-            .named_integration(user_id, connector, user_identifier)
-            .await?)
     }
 }
 

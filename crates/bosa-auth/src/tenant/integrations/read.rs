@@ -25,19 +25,17 @@ impl Tenant {
     ) -> Result<Option<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsCredentials)?;
         let connector = ConnectorName::parse(connector)?;
-        if !self.has_active_user(user_id).await? {
-            return Ok(None);
-        }
-        let found = match user_identifier {
-            Some(name) => self.named(user_id, connector.as_str(), name).await?,
+        let account = match user_identifier {
+            Some(name) => self.named_reading(user_id, connector.as_str(), name),
             None => {
-                let mut client = self.auth.inner.store.client(self.id());
-                client
-                    .default_integration(user_id, connector.as_str())
-                    .await?
+                let client = self.auth.inner.store.client(self.id());
+                Some(client.default_integration_reading(user_id, connector.as_str()))
             }
         };
-        let Some(found) = found else { return Ok(None) };
+        let (has_user, found) = self.has_active_user_and(user_id, account).await?;
+        let Some(found) = found.flatten().filter(|_| has_user) else {
+            return Ok(None);
+        };
         if found.integration.auth_status == AuthStatus::NeedsReauth {
             return Err(Error::NeedsReauthorization {
                 connector: found.integration.connector,
@@ -62,13 +60,13 @@ impl Tenant {
     ) -> Result<Vec<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsCredentials)?;
         let connector = connector.map(ConnectorName::parse).transpose()?;
-        if !self.has_active_user(user_id).await? {
+        let client = self.auth.inner.store.client(self.id());
+        let connector = connector.as_ref().map(ConnectorName::as_str);
+        let accounts = client.integrations_reading(user_id, connector);
+        let (has_user, found) = self.has_active_user_and(user_id, accounts).await?;
+        if !has_user {
             return Ok(Vec::new());
         }
-        let mut client = self.auth.inner.store.client(self.id());
-        let found = client
-            .integrations(user_id, connector.as_ref().map(ConnectorName::as_str))
-            .await?;
         Ok(found.iter().map(|found| self.open_or_mark(found)).collect())
     }
 
@@ -105,33 +103,10 @@ impl Tenant {
     pub async fn has_integration(&self, user_id: UserId, connector: &str) -> Result<bool> {
         self.require(Scope::IntegrationsRead)?;
         let connector = ConnectorName::parse(connector)?;
-        if !self.has_active_user(user_id).await? {
-            return Ok(false);
-        }
-        Ok(self
-            .auth
-            .inner
-            .store
-            .client(self.id())
-            .has_integration(user_id, connector.as_str())
-            .await?)
-    }
-
-    pub(in crate::tenant) async fn integrations_without_credentials(
-        &self,
-        user_id: UserId,
-    ) -> Result<Vec<ThirdPartyIntegrationAuth>> {
-        let found = self
-            .auth
-            .inner
-            .store
-            .client(self.id())
-            .integrations(user_id, None)
-            .await?;
-        found
-            .iter()
-            .map(|found| model(&found.integration, Secret::default()))
-            .collect()
+        let client = self.auth.inner.store.client(self.id());
+        let any = client.has_integration_reading(user_id, connector.as_str());
+        let (has_user, has_any) = self.has_active_user_and(user_id, any).await?;
+        Ok(has_user && has_any)
     }
 
     fn open_or_mark(&self, found: &IntegrationWithKey) -> ThirdPartyIntegrationAuth {
@@ -146,4 +121,13 @@ impl Tenant {
             }
         })
     }
+}
+
+pub(in crate::tenant) fn without_credentials(
+    found: &[IntegrationWithKey],
+) -> Result<Vec<ThirdPartyIntegrationAuth>> {
+    found
+        .iter()
+        .map(|found| model(&found.integration, Secret::default()))
+        .collect()
 }

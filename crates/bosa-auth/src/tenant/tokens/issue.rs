@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bosa_auth_core::token::{Claims, issue};
 use bosa_auth_core::{AuditAction, ClientId, Scope, Secret, Timestamp, TokenId, UserId};
 use bosa_auth_store::ClientTx;
+use bosa_auth_store::signing_keys::{self, SigningKeyRow};
 use bosa_auth_store::tokens::{TokenIssue, TokenRow};
 use bosa_auth_store::users::UserWithClient;
 
@@ -26,13 +27,11 @@ impl Tenant {
     pub async fn create_token(&self, user_id: UserId) -> Result<Created<TokenModel>> {
         self.require(Scope::UsersCredentials)?;
         let inner = self.auth.inner.clone();
-        let found = inner
-            .store
-            .client(self.id())
-            .user(user_id)
-            .await?
-            .ok_or(Error::Unauthorized)?;
-        let new = NewToken::sign(&inner, &found, None).await?;
+        let user = inner.store.client(self.id()).user_reading(user_id);
+        let readings = (user, signing_keys::active_reading());
+        let (found, key) = inner.store.together(readings).await?;
+        let found = found.ok_or(Error::Unauthorized)?;
+        let new = NewToken::sign(&inner, &found, None, key.as_ref())?;
         let event = inner.event(
             &self.actor,
             AuditAction::TokenIssue,
@@ -65,13 +64,14 @@ impl Tenant {
         }
     }
 
-    /// Issues a token on what was read together with the secret.
+    /// Issues a token on what was read together with the secret, the active signing key included.
     pub(in crate::tenant) async fn issue_after_login(
         &self,
         found: &UserWithClient,
+        key: Option<&SigningKeyRow>,
     ) -> Result<TokenModel> {
         let inner = self.auth.inner.clone();
-        let new = NewToken::sign(&inner, found, Some(found.user.secret_version)).await?;
+        let new = NewToken::sign(&inner, found, Some(found.user.secret_version), key)?;
         let row = Arc::new(new.row.clone());
         let client_id = self.id();
         let issued = inner
@@ -125,15 +125,13 @@ struct NewToken {
 }
 
 impl NewToken {
-    async fn sign(
+    fn sign(
         inner: &Inner,
         found: &UserWithClient,
         secret_version: Option<i64>,
+        key: Option<&SigningKeyRow>,
     ) -> Result<Self> {
-        let key = inner
-            .signing_keys
-            .signer(&inner.store, &inner.root_keys)
-            .await?;
+        let key = inner.signing_keys.signer_beside(key, &inner.root_keys)?;
         let now = inner.clock.now();
         let id = TokenId::generate(now, inner.entropy.as_ref())?;
         let expires_at =

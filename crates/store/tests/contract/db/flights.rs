@@ -24,6 +24,12 @@ async fn a_write_costs_one_round_trip_per_statement_and_one_to_commit() -> Outco
     assert_eq!(line.trips() - before, 1);
 
     let before = line.trips();
+    let names = "select name from item";
+    db.read_together(vec![(names, params![]), (names, params![])])
+        .await?;
+    assert_eq!(line.trips() - before, 1);
+
+    let before = line.trips();
     store.write(insert(1, "a")).await?;
     assert_eq!(line.trips() - before, 2);
 
