@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Ours beside other systems that do the same: verifying a token and verifying a key, in process and
-# over HTTP, in turns within one run. Writes bench/results/rivals.json. About five minutes after
+# over HTTP, in turns within one run. Writes bench/results/rivals.json. About six minutes after
 # installing; --quick is a smoke test.
 #
 #   bench/rivals.sh [--quick]

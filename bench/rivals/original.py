@@ -93,9 +93,10 @@ def application():
     from fastapi import FastAPI, Header
     from fastapi.responses import JSONResponse
     from pydantic import BaseModel
+    from serving import few_threads
 
     service = start()
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, lifespan=few_threads)
 
     class Body(BaseModel):
         token: str

@@ -106,15 +106,13 @@ class Python(Subject):
     """A rival in Python, behind uvicorn; `setup` of its file has made what it is asked for."""
 
     file = ""
-    driver = ""
-    parameters = ""
 
     def __init__(self, place, python):
         super().__init__(place)
         self.python = python
         url = place.postgres(self.file)
         self.environment = {
-            "RIVAL_DATABASE_URL": f"{self.driver}:{url.partition(':')[2]}{self.parameters}",
+            "RIVAL_DATABASE_URL": f"postgresql+psycopg2:{url.partition(':')[2]}?sslmode=disable",
             "RIVAL_SIGNING_KEY": secrets.token_urlsafe(48),
             "PYTHONDONTWRITEBYTECODE": "1",
             # Where the workers of the server find the modules.
@@ -138,8 +136,6 @@ class Python(Subject):
 class Original(Python):
     name = "bosa-core 0.9.7, FastAPI"
     file = "original"
-    driver = "postgresql+psycopg2"
-    parameters = "?sslmode=disable"
 
     def more(self, place):
         host, port = place.redis().split(":")
@@ -158,7 +154,6 @@ class Original(Python):
 class Afternoon(Python):
     name = "FastAPI, SQLAlchemy, PyJWT"
     file = "afternoon"
-    driver = "postgresql+asyncpg"
 
 
 class Node(Subject):
