@@ -1,8 +1,9 @@
 //! The opened digest keys of this process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
 use bosa_auth_core::{DigestKey, DigestKeyId, Entropy, Timestamp};
 use bosa_auth_store::digest_keys::{self, DigestKeyRow};
@@ -13,7 +14,7 @@ use crate::instance::root_key;
 
 /// Every digest key by its id, and the one that new digests are made with.
 #[derive(Debug)]
-pub(crate) struct DigestKeys(RwLock<Opened>);
+pub(crate) struct DigestKeys(ArcSwap<Opened>);
 
 #[derive(Debug)]
 struct Opened {
@@ -31,22 +32,26 @@ impl DigestKeys {
         entropy: &dyn Entropy,
     ) -> Result<Self> {
         if let Some(opened) = open_all(store, root_keys).await? {
-            return Ok(Self(RwLock::new(opened)));
+            return Ok(Self(ArcSwap::from_pointee(opened)));
         }
         make_first(store, root_keys, active_root_key, now, entropy).await?;
         match open_all(store, root_keys).await? {
-            Some(opened) => Ok(Self(RwLock::new(opened))),
+            Some(opened) => Ok(Self(ArcSwap::from_pointee(opened))),
             None => Err(Error::internal("no digest key is active")),
         }
     }
 
     /// The key that new digests are made with.
     pub(crate) fn active(&self) -> (DigestKeyId, Arc<DigestKey>) {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .active
-            .clone()
+        self.0.load().active.clone()
+    }
+
+    /// Uses the key that new digests are made with, without counting one more holder of it: every
+    /// verification comes here.
+    pub(crate) fn with_active<T>(&self, f: impl FnOnce(DigestKeyId, &DigestKey) -> T) -> T {
+        let opened = self.0.load();
+        let (id, key) = &opened.active;
+        f(*id, key)
     }
 
     /// A key by its id; read again from the database when it is not known here yet.
@@ -63,7 +68,7 @@ impl DigestKeys {
             return Ok(key);
         }
         if let Some(opened) = open_all(store, root_keys).await? {
-            *self.0.write().unwrap_or_else(PoisonError::into_inner) = opened;
+            self.0.store(Arc::new(opened));
         }
         self.known(id).ok_or_else(|| Error::Unreadable {
             what: "a digest without its key".to_owned(),
@@ -72,12 +77,7 @@ impl DigestKeys {
 
     /// A key by its id, when it was opened already.
     pub(crate) fn known(&self, id: DigestKeyId) -> Option<Arc<DigestKey>> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .by_id
-            .get(&id)
-            .cloned()
+        self.0.load().by_id.get(&id).cloned()
     }
 }
 

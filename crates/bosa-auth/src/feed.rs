@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bosa_auth_core::{Clock, to_micros};
+use bosa_auth_core::{Clock, Timestamp, to_micros};
 use bosa_auth_store::changes::{self, ChangeKind, ChangeRow, FeedHead, FeedPage};
 use bosa_auth_store::{Db, StoreError};
 
@@ -43,16 +43,20 @@ pub(crate) struct Moment {
 
 impl Moment {
     pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self::with_wall(clock, clock.now())
+    }
+
+    /// Now, when the wall clock has just been read.
+    pub(crate) fn with_wall(clock: &dyn Clock, wall: Timestamp) -> Self {
         Self {
             monotonic_nanos: u64::try_from(clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
-            wall_micros: to_micros(clock.now()),
+            wall_micros: to_micros(wall),
         }
     }
 
-    /// Whether more time than the bound has passed since then on either clock. A wall clock that was
+    /// Whether more time than the bound has passed until `now` on either clock. A wall clock that was
     /// set back says nothing; one that ran ahead may have counted what the other missed.
-    pub(crate) fn is_older_than(self, bound: Duration, clock: &dyn Clock) -> bool {
-        let now = Self::now(clock);
+    pub(crate) fn is_older_than(self, bound: Duration, now: Self) -> bool {
         let passed = now.monotonic_nanos.saturating_sub(self.monotonic_nanos);
         let ahead = now.wall_micros.saturating_sub(self.wall_micros);
         u128::from(passed) > bound.as_nanos()
@@ -213,7 +217,6 @@ fn place(row: &ChangeRow) -> FeedHead {
 
 #[cfg(test)]
 mod tests {
-    use bosa_auth_core::Timestamp;
     use uuid::Uuid;
 
     use super::*;
@@ -301,17 +304,26 @@ mod tests {
         let clock = bosa_auth_core::ManualClock::new(start);
         let polled = Moment::now(&clock);
         clock.advance(second);
-        assert!(!polled.is_older_than(second, &clock));
+        assert!(!polled.is_older_than(second, Moment::now(&clock)));
         clock.advance(Duration::from_micros(1));
-        assert!(polled.is_older_than(second, &clock));
+        assert!(polled.is_older_than(second, Moment::now(&clock)));
 
         let polled = Moment::now(&clock);
         clock.set(start + Duration::from_secs(60));
-        assert!(polled.is_older_than(second, &clock), "ran ahead");
+        assert!(
+            polled.is_older_than(second, Moment::now(&clock)),
+            "ran ahead"
+        );
         clock.set(start - Duration::from_secs(3600));
-        assert!(!polled.is_older_than(second, &clock), "was set back");
+        assert!(
+            !polled.is_older_than(second, Moment::now(&clock)),
+            "was set back"
+        );
         clock.advance(Duration::from_secs(2));
-        assert!(polled.is_older_than(second, &clock), "set back and late");
+        assert!(
+            polled.is_older_than(second, Moment::now(&clock)),
+            "set back and late"
+        );
     }
 
     #[test]

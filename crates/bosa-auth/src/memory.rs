@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use bosa_auth_core::{ApiKeyId, ClientId, Clock, InstanceId, TokenId, UserId};
+use bosa_auth_core::{ApiKeyId, ClientId, Clock, InstanceId, Timestamp, TokenId, UserId};
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::{Db, StoreError, Tx, changes};
 use tracing::Instrument as _;
@@ -98,24 +98,41 @@ impl Memory {
 
     /// Decides from what is remembered; `None` when it does not suffice or may be out of date.
     ///
-    /// The moment of the last poll is taken before anything is looked up and compared with the time
-    /// after: a process that was paused in between finds itself late.
-    pub(crate) fn decide<T>(&self, decide: impl FnOnce(&VerifyCache) -> Option<T>) -> Option<T> {
+    /// The moment of the last poll is taken before anything is looked up. The clocks are read after
+    /// that, once, for every deadline that `accept` compares and for the age of the last poll: a
+    /// process that was paused in between finds itself late.
+    pub(crate) fn decide<F, T>(
+        &self,
+        clock: &Arc<dyn Clock>,
+        find: impl FnOnce(&VerifyCache) -> Option<F>,
+        accept: impl FnOnce(F, Timestamp) -> Option<T>,
+    ) -> Option<T> {
         let bound = match self.trust {
             Trust::Never => return None,
-            Trust::Always => return decide(&self.shared.cache),
-            Trust::Within(bound) => bound,
+            Trust::Always => None,
+            Trust::Within(bound) => Some(bound),
         };
         let polled = self.shared.feed.polled();
-        let decision = decide(&self.shared.cache)?;
-        if self.is_fresh(polled, bound) {
-            Some(decision)
-        } else {
-            metrics::counter!("bosa_auth_stale_verifications_total").increment(1);
-            // The poll reports too, but it may be what hangs.
-            metrics::gauge!(STALE).set(1.0);
-            None
+        let found = find(&self.shared.cache)?;
+        let now = clock.now();
+        let is_fresh = bound.is_none_or(|bound| {
+            // Another handle's clock may have brought the memory along.
+            let shared = &self.shared.clock;
+            let moment = if std::ptr::addr_eq(Arc::as_ptr(clock), Arc::as_ptr(shared)) {
+                Moment::with_wall(shared.as_ref(), now)
+            } else {
+                Moment::now(shared.as_ref())
+            };
+            polled.is_some_and(|polled| !polled.is_older_than(bound, moment))
+        });
+        let decision = accept(found, now)?;
+        if is_fresh {
+            return Some(decision);
         }
+        metrics::counter!("bosa_auth_stale_verifications_total").increment(1);
+        // The poll reports too, but it may be what hangs.
+        metrics::gauge!(STALE).set(1.0);
+        None
     }
 
     /// The memory to keep what is read, unless it is never used.
@@ -127,7 +144,11 @@ impl Memory {
     pub(crate) fn is_stale(&self) -> bool {
         match self.trust {
             Trust::Never | Trust::Always => false,
-            Trust::Within(bound) => !self.is_fresh(self.shared.feed.polled(), bound),
+            Trust::Within(bound) => {
+                let polled = self.shared.feed.polled();
+                let now = Moment::now(self.shared.clock.as_ref());
+                polled.is_none_or(|polled| polled.is_older_than(bound, now))
+            }
         }
     }
 
@@ -135,10 +156,6 @@ impl Memory {
         metrics::gauge!(STALE).set(f64::from(u8::from(self.is_stale())));
         let entries = u32::try_from(self.shared.cache.len()).unwrap_or(u32::MAX);
         metrics::gauge!("bosa_auth_verify_cache_entries").set(f64::from(entries));
-    }
-
-    fn is_fresh(&self, polled: Option<Moment>, bound: Duration) -> bool {
-        polled.is_some_and(|polled| !polled.is_older_than(bound, self.shared.clock.as_ref()))
     }
 }
 

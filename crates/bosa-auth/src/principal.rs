@@ -96,11 +96,17 @@ impl Tenant {
     /// # Errors
     /// `PermissionDenied` when the key lacks the scope.
     pub(crate) fn require(&self, scope: Scope) -> Result<()> {
-        if self.scopes.contains(scope) {
-            Ok(())
-        } else {
-            Err(Error::PermissionDenied { scope })
-        }
+        require(self.scopes, scope)
+    }
+}
+
+/// # Errors
+/// `PermissionDenied` when the scopes lack it.
+pub(crate) fn require(scopes: ScopeSet, scope: Scope) -> Result<()> {
+    if scopes.contains(scope) {
+        Ok(())
+    } else {
+        Err(Error::PermissionDenied { scope })
     }
 }
 

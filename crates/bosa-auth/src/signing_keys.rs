@@ -1,8 +1,9 @@
 //! The keys that sign and verify tokens: configured ones and those made by rotation.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bosa_auth_core::token::{Algorithm, SigningKey};
 use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
 use bosa_auth_core::{AuditAction, Entropy, Timestamp};
@@ -29,15 +30,24 @@ pub(crate) struct SigningKeys {
     /// Keys that may verify a token without `kid`.
     imported: Vec<Arc<SigningKey>>,
     /// Opened keys of the database, by `kid`. Whether one is still valid is the database's word.
-    generated: RwLock<HashMap<String, Arc<SigningKey>>>,
+    generated: ArcSwap<HashMap<String, Arc<SigningKey>>>,
 }
 
 /// A key that may verify a token.
-#[derive(Debug)]
-pub(crate) struct Verifier {
-    pub(crate) key: Arc<SigningKey>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verifier<K> {
+    pub(crate) key: K,
     /// Whether it lies in the database, and so must still be there.
     pub(crate) is_generated: bool,
+}
+
+impl Verifier<Arc<SigningKey>> {
+    pub(crate) fn borrowed(&self) -> Verifier<&SigningKey> {
+        Verifier {
+            key: &self.key,
+            is_generated: self.is_generated,
+        }
+    }
 }
 
 /// A signing key as it is listed.
@@ -79,7 +89,7 @@ impl SigningKeys {
             configured,
             verifying,
             imported: for_imported,
-            generated: RwLock::default(),
+            generated: ArcSwap::default(),
         }
     }
 
@@ -122,9 +132,18 @@ impl SigningKeys {
         kid: &str,
         store: &Store,
         root_keys: &RootKeyring,
-    ) -> Result<Option<Verifier>> {
-        if let Some(known) = self.known(kid) {
-            return Ok(Some(known));
+    ) -> Result<Option<Verifier<Arc<SigningKey>>>> {
+        if let Some(key) = self.verifying.get(kid) {
+            return Ok(Some(Verifier {
+                key: key.clone(),
+                is_generated: false,
+            }));
+        }
+        if let Some(key) = self.generated.load().get(kid) {
+            return Ok(Some(Verifier {
+                key: key.clone(),
+                is_generated: true,
+            }));
         }
         let rows = signing_keys::list(store).await?;
         match rows.iter().find(|row| row.kid == kid) {
@@ -139,22 +158,25 @@ impl SigningKeys {
         }
     }
 
-    /// The key of this `kid`, when it is configured or was opened already.
-    pub(crate) fn known(&self, kid: &str) -> Option<Verifier> {
+    /// Uses the key of this `kid`, when it is configured or was opened already, without counting one
+    /// more holder of it: every verification comes here.
+    pub(crate) fn with_known<T>(
+        &self,
+        kid: &str,
+        f: impl FnOnce(Verifier<&SigningKey>) -> T,
+    ) -> Option<T> {
         if let Some(key) = self.verifying.get(kid) {
-            return Some(Verifier {
-                key: key.clone(),
+            return Some(f(Verifier {
+                key,
                 is_generated: false,
-            });
+            }));
         }
-        let opened = self
-            .generated
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        opened.get(kid).map(|key| Verifier {
-            key: key.clone(),
+        let opened = self.generated.load();
+        let key = opened.get(kid)?;
+        Some(f(Verifier {
+            key,
             is_generated: true,
-        })
+        }))
     }
 
     /// The keys that may verify a token without `kid`.
@@ -163,12 +185,7 @@ impl SigningKeys {
     }
 
     fn opened(&self, row: &SigningKeyRow, root_keys: &RootKeyring) -> Result<Arc<SigningKey>> {
-        if let Some(key) = self
-            .generated
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&row.kid)
-        {
+        if let Some(key) = self.generated.load().get(&row.kid) {
             return Ok(key.clone());
         }
         let unreadable = || Error::Unreadable {
@@ -183,11 +200,18 @@ impl SigningKeys {
         if key.kid() != row.kid {
             return Err(unreadable());
         }
-        self.generated
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(row.kid.clone(), key.clone());
+        self.change_generated(|opened| {
+            opened.insert(row.kid.clone(), key.clone());
+        });
         Ok(key)
+    }
+
+    fn change_generated(&self, change: impl Fn(&mut HashMap<String, Arc<SigningKey>>)) {
+        self.generated.rcu(|opened| {
+            let mut opened = HashMap::clone(opened);
+            change(&mut opened);
+            opened
+        });
     }
 }
 
@@ -336,12 +360,9 @@ impl Operator {
                 })
             })
             .await?;
-        inner
-            .signing_keys
-            .generated
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(kid.as_ref());
+        inner.signing_keys.change_generated(|opened| {
+            opened.remove(kid.as_ref());
+        });
         Ok(())
     }
 }

@@ -118,6 +118,14 @@ fn time_ordered(now: Timestamp, entropy: &dyn Entropy) -> Result<Uuid, EntropyEr
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
+/// Reads an id from the text that it is written as, and from no other.
+pub(crate) fn canonical(text: &str) -> Option<Uuid> {
+    let id = strict(text).ok()?;
+    // With hyphens and 36 characters, only capital digits are left to differ.
+    let has_capitals = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (!has_capitals).then_some(id)
+}
+
 fn strict(text: &str) -> Result<Uuid, InvalidId> {
     // The parser also takes braces, `urn:uuid:` and text without hyphens; their lengths differ.
     if text.len() != 36 {

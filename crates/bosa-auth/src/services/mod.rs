@@ -4,6 +4,8 @@
 //! functions of this module work on the process-wide one, and return `Uninitialized` before
 //! [`initialize_authentication_db`](crate::initialize_authentication_db).
 
+use std::borrow::Cow;
+
 mod client;
 mod integration;
 mod token;
@@ -27,10 +29,10 @@ pub(crate) enum Handle {
 }
 
 impl Handle {
-    fn auth(&self) -> Result<Auth> {
+    pub(crate) fn auth(&self) -> Result<Cow<'_, Auth>> {
         match self {
-            Handle::Own(auth) => Ok(auth.clone()),
-            Handle::ProcessWide => global::installed(),
+            Handle::Own(auth) => Ok(Cow::Borrowed(auth)),
+            Handle::ProcessWide => global::installed().map(Cow::Owned),
         }
     }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::Handle;
 use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
+use crate::tenant::tokens::verified_token;
 
 /// Issues tokens.
 #[derive(Debug, Clone)]
@@ -66,11 +67,12 @@ impl VerifyTokenService {
         client_api_key: &str,
         token: &str,
     ) -> Result<Uuid> {
-        Ok(self
-            .verify_token(client_api_key, token)
-            .await?
-            .user_id
-            .as_uuid())
+        self.0
+            .auth()?
+            .verify_token_of_client(client_api_key, token, |facts, _| {
+                facts.token.user_id.as_uuid()
+            })
+            .await
     }
 
     /// Verifies a token of the calling client and returns what its row says.
@@ -79,9 +81,8 @@ impl VerifyTokenService {
     /// As [`verify_token_and_get_user_id`](Self::verify_token_and_get_user_id).
     pub async fn verify_token(&self, client_api_key: &str, token: &str) -> Result<VerifiedToken> {
         self.0
-            .tenant(client_api_key)
-            .await?
-            .verify_token(token)
+            .auth()?
+            .verify_token_of_client(client_api_key, token, verified_token)
             .await
     }
 }

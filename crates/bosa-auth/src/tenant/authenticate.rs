@@ -31,7 +31,7 @@ impl Auth {
         tokio::task::coop::consume_budget().await;
         let inner = &self.inner;
         let presented = PresentedClientKey::parse(api_key).map_err(|_| Error::InvalidClient)?;
-        if let Some(tenant) = self.remembered_client(&presented) {
+        if let Some(tenant) = self.remembered_tenant(&presented) {
             return Ok(tenant);
         }
         let key_id = ApiKeyId::from(presented.id());
@@ -65,27 +65,12 @@ impl Auth {
     /// that [`authenticate_client`](Self::authenticate_client) has to read.
     #[must_use]
     pub fn try_authenticate_client(&self, api_key: &str) -> Option<Tenant> {
-        self.remembered_client(&PresentedClientKey::parse(api_key).ok()?)
+        self.remembered_tenant(&PresentedClientKey::parse(api_key).ok()?)
     }
 
-    fn remembered_client(&self, presented: &PresentedClientKey) -> Option<Tenant> {
-        let inner = &self.inner;
-        inner.memory.decide(|cache| {
-            let (key, client) = cache.api_key(ApiKeyId::from(presented.id()))?;
-            let (active, digest_key) = inner.digest_keys.active();
-            // A digest of a former key is to be moved: that takes a write.
-            if key.row.digest_key_id != active || !is_right(presented, &digest_key, &key.row) {
-                return None;
-            }
-            let now = inner.clock.now();
-            if !is_live(&key.row, &client, now) {
-                return None;
-            }
-            if key.notes_use(now, ONCE_IN_SECONDS) {
-                inner.last_used.note(key.row.id, None, now);
-            }
-            Some(self.tenant_of(&key.row, &client))
-        })
+    fn remembered_tenant(&self, presented: &PresentedClientKey<'_>) -> Option<Tenant> {
+        self.inner
+            .remembered_client(presented, |key, client| self.tenant_of(key, client))
     }
 
     /// Reads a key; one that is in force is remembered.
@@ -120,7 +105,37 @@ impl Auth {
     }
 }
 
-fn is_right(presented: &PresentedClientKey, digest_key: &DigestKey, row: &ApiKeyRow) -> bool {
+impl Inner {
+    /// Accepts a key from memory and makes of it what the caller wants; `None` in every other case.
+    pub(crate) fn remembered_client<T>(
+        &self,
+        presented: &PresentedClientKey<'_>,
+        make: impl FnOnce(&ApiKeyRow, &ClientRow) -> T,
+    ) -> Option<T> {
+        self.memory.decide(
+            &self.clock,
+            |cache| {
+                let (key, client) = cache.api_key(ApiKeyId::from(presented.id()))?;
+                // A digest of a former key is to be moved: that takes a write.
+                let is_right = self.digest_keys.with_active(|active, digest_key| {
+                    key.row.digest_key_id == active && is_right(presented, digest_key, &key.row)
+                });
+                is_right.then_some((key, client))
+            },
+            |(key, client), now| {
+                if !is_live(&key.row, &client, now) {
+                    return None;
+                }
+                if key.notes_use(now, ONCE_IN_SECONDS) {
+                    self.last_used.note(key.row.id, None, now);
+                }
+                Some(make(&key.row, &client))
+            },
+        )
+    }
+}
+
+fn is_right(presented: &PresentedClientKey<'_>, digest_key: &DigestKey, row: &ApiKeyRow) -> bool {
     presented
         .digest(digest_key, row.client_id)
         .matches(&row.digest)
@@ -134,7 +149,7 @@ fn is_live(row: &ApiKeyRow, client: &ClientRow, now: Timestamp) -> bool {
 }
 
 /// Moves the digest of a key that was just used to the digest key of today, in the background.
-fn move_digest(inner: &Arc<Inner>, presented: &PresentedClientKey, found: &ApiKeyWithClient) {
+fn move_digest(inner: &Arc<Inner>, presented: &PresentedClientKey<'_>, found: &ApiKeyWithClient) {
     let (active_id, active) = inner.digest_keys.active();
     if found.key.digest_key_id == active_id {
         return;

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::idempotency::Idempotency;
 use crate::model::{Created, NewIntegration, ThirdPartyIntegrationAuth, UserComplete, UserModel};
 use crate::principal::{CurrentUser, Tenant};
-use crate::tenant::tokens::Accepted;
+use crate::tenant::tokens::with_client;
 
 const NOT_FOUND: Error = Error::NotFound {
     what: "integration",
@@ -32,10 +32,7 @@ impl Auth {
             None => None,
         };
         let client = tenant.as_ref().map(Tenant::id);
-        let Accepted {
-            token: verified,
-            client,
-        } = self.inner.verify_token(token, client).await?;
+        let (verified, client) = self.inner.verify_token(token, client, with_client).await?;
         let mut tenant = tenant.unwrap_or_else(|| Tenant {
             auth: self.clone(),
             client,

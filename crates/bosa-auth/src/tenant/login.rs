@@ -176,7 +176,7 @@ impl Auth {
 /// Our form: one look-up and one digest. The original's: on mismatch one Argon2 at its cost.
 async fn check_machine(
     inner: &Inner,
-    presented: &MachineUserSecret,
+    presented: &MachineUserSecret<'_>,
     found: Option<UserWithClient>,
     quota: Quota<'_>,
 ) -> Result<UserWithClient> {
@@ -218,7 +218,7 @@ async fn refuse_like_the_original(inner: &Inner, tail: Secret) -> Result<UserWit
 
 async fn digest_matches(
     inner: &Inner,
-    presented: &MachineUserSecret,
+    presented: &MachineUserSecret<'_>,
     found: Option<&UserWithClient>,
 ) -> Result<bool> {
     if let Some(UserWithClient { user, .. }) = found
@@ -269,7 +269,7 @@ async fn check_chosen(
 }
 
 /// Moves what is stored of a secret that was just right to today's digest key and form.
-async fn move_digest(inner: &Inner, presented: &MachineUserSecret, found: &UserWithClient) {
+async fn move_digest(inner: &Inner, presented: &MachineUserSecret<'_>, found: &UserWithClient) {
     let (active, key) = inner.digest_keys.active();
     if matches!(&found.user.secret, StoredSecret::Digest { key, .. } if *key == active) {
         return;

@@ -4,7 +4,7 @@ mod authenticate;
 mod current_user;
 mod integrations;
 mod login;
-mod tokens;
+pub(crate) mod tokens;
 mod users;
 
 pub(crate) use integrations::open_integration;

@@ -4,14 +4,14 @@
 pub(super) const CHECKSUM_LEN: usize = 6;
 
 /// Returns CRC-32/ISO-HDLC of the text in base 62, most significant digit first.
-pub(super) fn checksum(text: &str) -> String {
+pub(super) fn checksum(text: &str) -> [u8; CHECKSUM_LEN] {
     let mut rest = crc32fast::hash(text.as_bytes());
     let mut digits = [b'0'; CHECKSUM_LEN];
     for digit in digits.iter_mut().rev() {
         *digit = base62(rest % 62);
         rest /= 62;
     }
-    digits.iter().copied().map(char::from).collect()
+    digits
 }
 
 fn base62(value: u32) -> u8 {
@@ -39,14 +39,14 @@ mod tests {
 
     #[test]
     fn the_checksum_of_nothing_is_zero_padded_to_six_digits() {
-        assert_eq!(checksum(""), "000000");
+        assert_eq!(&checksum(""), b"000000");
     }
 
     #[test]
     fn the_check_value_of_the_crc_is_the_published_one() {
         // CRC-32/ISO-HDLC of "123456789" is 0xCBF43926.
         assert_eq!(crc32fast::hash(b"123456789"), 0xCBF4_3926);
-        let value = checksum("123456789").bytes().fold(0_u64, |sum, byte| {
+        let value = checksum("123456789").into_iter().fold(0_u64, |sum, byte| {
             let digit = (0..62).position(|d| base62(d) == byte).unwrap();
             sum * 62 + digit as u64
         });

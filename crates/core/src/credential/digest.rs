@@ -6,15 +6,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
 use crate::id::ClientId;
 use crate::text_enum::text_enum;
 
 /// The key of keyed digests: 32 random bytes, wiped when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct DigestKey([u8; 32]);
+pub struct DigestKey {
+    bytes: Zeroizing<[u8; 32]>,
+    /// The hash's state after the key, so that a digest begins with what it covers; wiped on drop.
+    prepared: Hmac<Sha256>,
+}
 
 impl DigestKey {
     /// Makes a new key.
@@ -22,22 +25,33 @@ impl DigestKey {
     /// # Errors
     /// [`EntropyError`] when there is no randomness.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        let mut key = Self([0; 32]);
-        entropy.fill(&mut key.0)?;
-        Ok(key)
+        let mut bytes = Zeroizing::new([0; 32]);
+        entropy.fill(bytes.as_mut_slice())?;
+        Ok(Self::of(bytes))
     }
 
     /// Takes the bytes of an existing key.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self::of(Zeroizing::new(bytes))
+    }
+
+    fn of(bytes: Zeroizing<[u8; 32]>) -> Self {
+        // A key shorter than the hash's block is padded with zeros (RFC 2104 section 2); handing over
+        // the whole block leaves no length that could be wrong.
+        let mut block = Zeroizing::new([0; 64]);
+        for (target, source) in block.iter_mut().zip(*bytes) {
+            *target = source;
+        }
+        let prepared = Hmac::new((&*block).into());
+        Self { bytes, prepared }
     }
 
     /// Returns the bytes, to be sealed.
     ///
     /// # Security
     /// Whoever has them can test guesses against stored digests.
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.bytes
     }
 }
 
@@ -139,13 +153,7 @@ const OTHER: &[u8] = b"bosa-auth keyed digest v1";
 
 /// HMAC-SHA-256 over the parts, each after its length as eight big-endian bytes.
 fn mac(key: &DigestKey, parts: &[&[u8]]) -> Digest {
-    // A key shorter than the hash's block is padded with zeros (RFC 2104 section 2); handing over
-    // the whole block leaves no length that could be wrong.
-    let mut block = Zeroizing::new([0; 64]);
-    for (target, source) in block.iter_mut().zip(key.0) {
-        *target = source;
-    }
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    let mut mac = key.prepared.clone();
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);

@@ -105,6 +105,7 @@ fn issue(
 
     let covered = Zeroizing::new(format!("{prefix}{id}.{middle}.{}", secret.as_str()));
     let check = checksum(&covered);
+    let check = String::from_utf8_lossy(&check);
     let shown = secret.get(secret.len().saturating_sub(2)..).unwrap_or("");
     Ok(IssuedCredential {
         preview: format!("{prefix}...{shown}{check}"),

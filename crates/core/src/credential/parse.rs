@@ -1,18 +1,27 @@
 //! The strict parser that every machine form goes through.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::checksum::{CHECKSUM_LEN, checksum};
 use super::present::Form;
-use crate::secret::Secret;
+use crate::id::canonical;
 
 /// Longest text that is looked at, in bytes.
 pub(super) const MAX_TEXT: usize = 2048;
 
 /// Number of characters of 32 random bytes in base64url.
 const RANDOM_LEN: usize = 43;
+
+/// Number of characters of an id's 36 in base64url.
+const ID_LEN: usize = 48;
+
+/// Labels of so many bytes are checked without asking for memory.
+const SHORT_LABEL: usize = 96;
 
 /// A text that does not have the form of a credential.
 ///
@@ -23,22 +32,31 @@ const RANDOM_LEN: usize = 43;
 #[error("malformed credential")]
 pub struct MalformedCredential;
 
-/// The parts of a text that has the form of a credential.
-#[derive(Debug)]
-pub(super) struct Parsed {
+/// The parts of a text that has the form of a credential, where they stand in it: no copy of a
+/// secret is made.
+pub(super) struct Parsed<'t> {
     pub(super) id: Uuid,
     pub(super) form: Form,
     /// The middle segment as it stands in the text.
-    pub(super) middle: String,
+    pub(super) middle: &'t str,
     /// The last segment, checksum included.
-    pub(super) tail: Secret,
+    pub(super) tail: &'t str,
+}
+
+impl fmt::Debug for Parsed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parsed")
+            .field("id", &self.id)
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads a text strictly: every credential has exactly one text, and only that one is accepted.
 ///
 /// # Errors
 /// [`MalformedCredential`] for everything else.
-pub(super) fn parse(prefix: &str, text: &str) -> Result<Parsed, MalformedCredential> {
+pub(super) fn parse<'t>(prefix: &str, text: &'t str) -> Result<Parsed<'t>, MalformedCredential> {
     if text.len() > MAX_TEXT {
         return Err(MalformedCredential);
     }
@@ -53,13 +71,13 @@ pub(super) fn parse(prefix: &str, text: &str) -> Result<Parsed, MalformedCredent
         return Err(MalformedCredential);
     };
     let form = form_of(text, tail)?;
-    let id = canonical_id(&decode_text(id)?)?;
-    decode_text(middle)?;
+    let id = decode_id(id)?;
+    check_label(middle)?;
     Ok(Parsed {
         id,
         form,
-        middle: middle.to_owned(),
-        tail: Secret::from(tail),
+        middle,
+        tail,
     })
 }
 
@@ -71,41 +89,51 @@ fn form_of(text: &str, tail: &str) -> Result<Form, MalformedCredential> {
                 .split_at_checked(RANDOM_LEN)
                 .ok_or(MalformedCredential)?;
             let covered = text.strip_suffix(check).ok_or(MalformedCredential)?;
-            if checksum(covered) != check {
+            if checksum(covered) != check.as_bytes() {
                 return Err(MalformedCredential);
             }
             (random, Form::Current)
         }
         _ => return Err(MalformedCredential),
     };
-    match decode(random)?.len() {
+    let mut bytes = Zeroizing::new([0; 33]);
+    match decode(random, bytes.as_mut_slice())?.len() {
         32 => Ok(form),
         _ => Err(MalformedCredential),
     }
 }
 
-/// Decodes base64url without padding; trailing bits must be zero, so that there is one text only.
-fn decode(segment: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, MalformedCredential> {
-    URL_SAFE_NO_PAD
-        .decode(segment)
-        .map(zeroize::Zeroizing::new)
-        .map_err(|_| MalformedCredential)
+fn decode_id(segment: &str) -> Result<Uuid, MalformedCredential> {
+    if segment.len() != ID_LEN {
+        return Err(MalformedCredential);
+    }
+    let mut bytes = [0; 36];
+    let text = std::str::from_utf8(decode(segment, &mut bytes)?).ok();
+    text.and_then(canonical).ok_or(MalformedCredential)
 }
 
-fn decode_text(segment: &str) -> Result<String, MalformedCredential> {
-    let bytes = decode(segment)?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(text.to_owned()),
+/// A label may be any text; it only has to be one.
+fn check_label(segment: &str) -> Result<(), MalformedCredential> {
+    let mut bytes = [0; SHORT_LABEL];
+    let mut long = Vec::new();
+    let room = base64::decoded_len_estimate(segment.len());
+    let buffer = match bytes.get_mut(..room) {
+        Some(buffer) => buffer,
+        None => {
+            long.resize(room, 0);
+            &mut long
+        }
+    };
+    match std::str::from_utf8(decode(segment, buffer)?) {
+        Ok(_) => Ok(()),
         Err(_) => Err(MalformedCredential),
     }
 }
 
-fn canonical_id(text: &str) -> Result<Uuid, MalformedCredential> {
-    let id = Uuid::try_parse(text).map_err(|_| MalformedCredential)?;
-    let mut buffer = Uuid::encode_buffer();
-    if id.hyphenated().encode_lower(&mut buffer) == text {
-        Ok(id)
-    } else {
-        Err(MalformedCredential)
-    }
+/// Decodes base64url without padding; trailing bits must be zero, so that there is one text only.
+fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], MalformedCredential> {
+    let length = URL_SAFE_NO_PAD
+        .decode_slice(segment, buffer)
+        .map_err(|_| MalformedCredential)?;
+    buffer.get(..length).ok_or(MalformedCredential)
 }

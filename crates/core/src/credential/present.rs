@@ -24,14 +24,14 @@ text_enum! {
 /// # Security
 /// Nothing is known yet about whether it is right.
 #[derive(Debug)]
-pub struct PresentedClientKey(Parsed);
+pub struct PresentedClientKey<'t>(Parsed<'t>);
 
-impl PresentedClientKey {
+impl<'t> PresentedClientKey<'t> {
     /// Reads a client key strictly; at most 2048 bytes are looked at.
     ///
     /// # Errors
     /// [`MalformedCredential`] for every text that was not issued in this very spelling.
-    pub fn parse(text: &str) -> Result<Self, MalformedCredential> {
+    pub fn parse(text: &'t str) -> Result<Self, MalformedCredential> {
         parse(CLIENT_PREFIX, text).map(Self)
     }
 
@@ -53,20 +53,20 @@ impl PresentedClientKey {
 
 /// A user secret that was presented, by the work it costs.
 #[derive(Debug)]
-pub enum PresentedUserSecret {
+pub enum PresentedUserSecret<'t> {
     /// Our form: one look-up and one keyed digest.
-    Current(MachineUserSecret),
+    Current(MachineUserSecret<'t>),
     /// The original's form: as ours, and one Argon2 at the original's cost on mismatch.
-    Imported(MachineUserSecret),
+    Imported(MachineUserSecret<'t>),
     /// Anything else: one Argon2 at today's cost.
     Chosen(Secret),
 }
 
-impl PresentedUserSecret {
+impl<'t> PresentedUserSecret<'t> {
     /// Tells the form of a secret; every text has one.
     ///
     /// A text that begins like a generated secret but is not one costs what a chosen one costs.
-    pub fn classify(text: &str) -> Self {
+    pub fn classify(text: &'t str) -> Self {
         match parse(USER_PREFIX, text) {
             Ok(parsed) if parsed.form == Form::Current => Self::Current(MachineUserSecret(parsed)),
             Ok(parsed) => Self::Imported(MachineUserSecret(parsed)),
@@ -80,7 +80,7 @@ impl PresentedUserSecret {
     }
 
     /// Returns the machine form, unless the secret is a chosen one.
-    pub fn machine(&self) -> Option<&MachineUserSecret> {
+    pub fn machine(&self) -> Option<&MachineUserSecret<'t>> {
         match self {
             Self::Current(secret) | Self::Imported(secret) => Some(secret),
             Self::Chosen(_) => None,
@@ -93,9 +93,9 @@ impl PresentedUserSecret {
 /// # Security
 /// Nothing is known yet about whether it is right.
 #[derive(Debug)]
-pub struct MachineUserSecret(Parsed);
+pub struct MachineUserSecret<'t>(Parsed<'t>);
 
-impl MachineUserSecret {
+impl<'t> MachineUserSecret<'t> {
     /// Returns the user id inside.
     pub fn user_id(&self) -> UserId {
         UserId::from(self.0.id)
@@ -110,8 +110,8 @@ impl MachineUserSecret {
     ///
     /// # Security
     /// It is the secret itself.
-    pub fn tail(&self) -> &str {
-        self.0.tail.expose()
+    pub fn tail(&self) -> &'t str {
+        self.0.tail
     }
 
     /// Returns the digest to compare with the stored one of the user with the id inside.
@@ -120,10 +120,14 @@ impl MachineUserSecret {
     }
 }
 
-fn digest_of(parsed: &Parsed, key: &DigestKey, kind: CredentialKind, client: ClientId) -> Digest {
-    let secret = parsed.tail.expose();
+fn digest_of(
+    parsed: &Parsed<'_>,
+    key: &DigestKey,
+    kind: CredentialKind,
+    client: ClientId,
+) -> Digest {
     match parsed.form {
-        Form::Current => current_digest(key, kind, client, parsed.id, &parsed.middle, secret),
-        Form::Imported => imported_digest(key, kind, parsed.id, secret),
+        Form::Current => current_digest(key, kind, client, parsed.id, parsed.middle, parsed.tail),
+        Form::Imported => imported_digest(key, kind, parsed.id, parsed.tail),
     }
 }

@@ -11,11 +11,12 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
+use jsonwebtoken::EncodingKey;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{DecodingKey, EncodingKey};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::verifier::Verifier;
 use super::{Algorithm, TokenError, pkcs8};
 use crate::entropy::{Entropy, EntropyError};
 use crate::secret::{Secret, SecretBytes};
@@ -31,7 +32,7 @@ pub struct SigningKey {
     /// The public half as `SubjectPublicKeyInfo` (RFC 5280 section 4.1.2.7).
     public_der: Option<Vec<u8>>,
     signer: EncodingKey,
-    verifier: DecodingKey,
+    verifier: Verifier,
     imported_only: bool,
 }
 
@@ -102,7 +103,7 @@ impl SigningKey {
                 least: 1,
             });
         }
-        let mut key = Self::from_secret(algorithm, text.expose().as_bytes());
+        let mut key = Self::from_secret(algorithm, text.expose().as_bytes())?;
         // A name derived from a short secret would let whoever sees the name guess the secret.
         key.kid = String::new();
         key.imported_only = true;
@@ -204,11 +205,12 @@ impl SigningKey {
             .ok_or(TokenError::CannotSign)
     }
 
-    pub(super) fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), TokenError> {
-        (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm.of_library(), &self.verifier)
-            .ok()
-            .and_then(|verifier| verifier.verify(message, signature).ok())
-            .ok_or(TokenError::BadSignature)
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+        if self.verifier.accepts(message, signature) {
+            Ok(())
+        } else {
+            Err(TokenError::BadSignature)
+        }
     }
 
     fn symmetric(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
@@ -216,19 +218,20 @@ impl SigningKey {
         if secret.len() < least {
             return Err(KeyError::TooShort { algorithm, least });
         }
-        Ok(Self::from_secret(algorithm, secret))
+        Self::from_secret(algorithm, secret)
     }
 
-    fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Self {
-        Self {
+    fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        let wrong = KeyError::WrongKind { algorithm };
+        Ok(Self {
             algorithm,
             kid: kid_of_secret(algorithm, secret),
             material: SecretBytes::new(secret.to_vec()),
             public_der: None,
             signer: EncodingKey::from_secret(secret),
-            verifier: DecodingKey::from_secret(secret),
+            verifier: Verifier::of_secret(algorithm, secret).ok_or(wrong)?,
             imported_only: false,
-        }
+        })
     }
 
     fn asymmetric(algorithm: Algorithm, der: SecretBytes) -> Result<Self, KeyError> {
@@ -265,8 +268,8 @@ fn generate_ecdsa(
         .map(|der| der.as_ref().to_vec())
 }
 
-/// Checks the private key and returns the public half and both forms that the library takes.
-fn halves(algorithm: Algorithm, der: &[u8]) -> Option<(Vec<u8>, EncodingKey, DecodingKey)> {
+/// Checks the private key and returns the public half and what signs and verifies.
+fn halves(algorithm: Algorithm, der: &[u8]) -> Option<(Vec<u8>, EncodingKey, Verifier)> {
     match algorithm {
         Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => None,
         Algorithm::RS256 | Algorithm::PS256 => {
@@ -275,14 +278,14 @@ fn halves(algorithm: Algorithm, der: &[u8]) -> Option<(Vec<u8>, EncodingKey, Dec
                 return None;
             }
             let signer = EncodingKey::from_rsa_der(pkcs8::private_key(der)?);
-            let verifier = DecodingKey::from_rsa_der(pair.public_key().as_ref());
+            let verifier = Verifier::of_public(algorithm, pair.public_key().as_ref())?;
             Some((x509(pair.public_key())?, signer, verifier))
         }
-        Algorithm::ES256 => ecdsa_halves(&ECDSA_P256_SHA256_FIXED_SIGNING, der),
-        Algorithm::ES384 => ecdsa_halves(&ECDSA_P384_SHA384_FIXED_SIGNING, der),
+        Algorithm::ES256 => ecdsa_halves(algorithm, &ECDSA_P256_SHA256_FIXED_SIGNING, der),
+        Algorithm::ES384 => ecdsa_halves(algorithm, &ECDSA_P384_SHA384_FIXED_SIGNING, der),
         Algorithm::EdDSA => {
             let pair = Ed25519KeyPair::from_pkcs8(der).ok()?;
-            let verifier = DecodingKey::from_ed_der(pair.public_key().as_ref());
+            let verifier = Verifier::of_public(algorithm, pair.public_key().as_ref())?;
             Some((
                 x509(pair.public_key())?,
                 EncodingKey::from_ed_der(der),
@@ -293,11 +296,12 @@ fn halves(algorithm: Algorithm, der: &[u8]) -> Option<(Vec<u8>, EncodingKey, Dec
 }
 
 fn ecdsa_halves(
+    algorithm: Algorithm,
     curve: &'static EcdsaSigningAlgorithm,
     der: &[u8],
-) -> Option<(Vec<u8>, EncodingKey, DecodingKey)> {
+) -> Option<(Vec<u8>, EncodingKey, Verifier)> {
     let pair = EcdsaKeyPair::from_pkcs8(curve, der).ok()?;
-    let verifier = DecodingKey::from_ec_der(pair.public_key().as_ref());
+    let verifier = Verifier::of_public(algorithm, pair.public_key().as_ref())?;
     Some((
         x509(pair.public_key())?,
         EncodingKey::from_ec_der(der),

@@ -8,6 +8,7 @@ mod attacks;
 mod claims;
 mod issue;
 mod key;
+mod members;
 mod parse;
 mod pkcs8;
 mod strict_json;
@@ -15,6 +16,7 @@ mod strict_json;
 mod tests;
 #[cfg(test)]
 mod vectors;
+mod verifier;
 mod verify;
 
 pub use algorithm::Algorithm;
@@ -22,7 +24,7 @@ pub use claims::{Claims, VerifiedClaims};
 pub use issue::issue;
 pub use key::{KeyError, SigningKey};
 pub use parse::{MAX_TOKEN_BYTES, ParsedToken};
-pub use verify::LEEWAY_SECONDS;
+pub use verify::{LEEWAY_SECONDS, SignedClaims};
 
 /// Why a token was not issued or not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

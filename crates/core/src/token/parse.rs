@@ -1,13 +1,13 @@
 //! Reading the compact form, before any key is involved.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
-use super::strict_json::{self, Json};
+use super::members::{ClaimSet, Header, Member, Named};
+use super::strict_json;
 use super::{Algorithm, TokenError};
 
 /// The longest text that is looked at, in bytes.
@@ -20,19 +20,18 @@ pub(super) const TYPE: &str = "JWT";
 ///
 /// # Security
 /// Nothing in it is to be believed before [`ParsedToken::verify`].
-pub struct ParsedToken {
+pub struct ParsedToken<'t> {
     pub(super) algorithm: Algorithm,
     kid: Option<String>,
     /// Whether `typ` is exactly the one type there is.
     pub(super) is_typed: bool,
-    pub(super) claims: BTreeMap<String, Json>,
+    pub(super) claims: ClaimSet,
     /// The first two segments with the dot between them.
-    pub(super) signed: String,
-    /// Wiped, because without it the rest is no credential.
-    pub(super) signature: Zeroizing<Vec<u8>>,
+    pub(super) signed: &'t str,
+    pub(super) signature: Signature,
 }
 
-impl ParsedToken {
+impl<'t> ParsedToken<'t> {
     /// Takes the compact form apart.
     ///
     /// It has three segments of canonical base64url without padding; header and claims are JSON
@@ -42,35 +41,34 @@ impl ParsedToken {
     /// # Errors
     /// `Oversized`, before any other work; `Malformed`; `UnsupportedHeader` for an algorithm that
     /// is not accepted, a `kid` that is not a text, or any `crit` (RFC 7515 section 4.1.11).
-    pub fn parse(text: &str) -> Result<Self, TokenError> {
+    pub fn parse(text: &'t str) -> Result<Self, TokenError> {
         if text.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Oversized);
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        // A further dot lies in the claims and is not of the alphabet.
-        let header = object(header)?;
-        let claims = object(claims)?;
-        let signature = Zeroizing::new(decode(signature)?);
-        if header.contains_key("crit") {
+        // A further dot lies in the claims and is not of the alphabet. One buffer serves both.
+        let mut buffer = Vec::with_capacity(header.len().max(claims.len()));
+        let header: Header = object(header, &mut buffer)?;
+        let claims = object(claims, &mut buffer)?;
+        let signature = Signature::decode(signature)?;
+        if header.crit.is_present() {
             return Err(TokenError::UnsupportedHeader);
         }
-        let algorithm = match header.get("alg") {
-            Some(Json::Text(name)) => name.parse().map_err(|_| TokenError::UnsupportedHeader)?,
+        let Named::Known(algorithm) = header.algorithm else {
+            return Err(TokenError::UnsupportedHeader);
+        };
+        let kid = match header.kid {
+            Member::Text(kid) => Some(kid),
+            Member::Absent => None,
             _ => return Err(TokenError::UnsupportedHeader),
         };
-        let kid = match header.get("kid") {
-            Some(Json::Text(kid)) => Some(kid.clone()),
-            Some(_) => return Err(TokenError::UnsupportedHeader),
-            None => None,
-        };
-        let is_typed = matches!(header.get("typ"), Some(Json::Text(typ)) if typ == TYPE);
         Ok(Self {
             algorithm,
             kid,
-            is_typed,
+            is_typed: matches!(header.typ, Named::Known(())),
             claims,
-            signed: signed.to_owned(),
+            signed,
             signature,
         })
     }
@@ -84,18 +82,63 @@ impl ParsedToken {
     }
 }
 
-impl fmt::Debug for ParsedToken {
+impl fmt::Debug for ParsedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ParsedToken(redacted)")
     }
 }
 
-fn object(segment: &str) -> Result<BTreeMap<String, Json>, TokenError> {
-    strict_json::object(&decode(segment)?).ok_or(TokenError::Malformed)
+/// The bytes of a signature, wiped on drop: without it the rest of a token is no credential.
+pub(super) struct Signature(Place);
+
+enum Place {
+    /// With the number of bytes.
+    Short([u8; SHORT], usize),
+    Long(Vec<u8>),
 }
 
-fn decode(segment: &str) -> Result<Vec<u8>, TokenError> {
+/// As long as the signatures of all algorithms but RSA and P-384, and room for the decoder.
+const SHORT: usize = 66;
+
+impl Signature {
+    fn decode(segment: &str) -> Result<Self, TokenError> {
+        if base64::decoded_len_estimate(segment.len()) > SHORT {
+            let mut bytes = Vec::new();
+            append(segment, &mut bytes)?;
+            return Ok(Self(Place::Long(bytes)));
+        }
+        let mut bytes = [0; SHORT];
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(segment, &mut bytes)
+            .map_err(|_| TokenError::Malformed)?;
+        Ok(Self(Place::Short(bytes, length)))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Place::Short(bytes, length) => bytes.get(..*length).unwrap_or_default(),
+            Place::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl Drop for Signature {
+    fn drop(&mut self) {
+        match &mut self.0 {
+            Place::Short(bytes, _) => bytes.zeroize(),
+            Place::Long(bytes) => bytes.zeroize(),
+        }
+    }
+}
+
+fn object<M: strict_json::Members>(segment: &str, buffer: &mut Vec<u8>) -> Result<M, TokenError> {
+    buffer.clear();
+    append(segment, buffer)?;
+    strict_json::object(buffer).ok_or(TokenError::Malformed)
+}
+
+fn append(segment: &str, buffer: &mut Vec<u8>) -> Result<(), TokenError> {
     URL_SAFE_NO_PAD
-        .decode(segment)
+        .decode_vec(segment, buffer)
         .map_err(|_| TokenError::Malformed)
 }

@@ -1,17 +1,18 @@
 //! Checking a token against one key.
 
+use uuid::Uuid;
+
 use super::claims::VerifiedClaims;
 use super::key::SigningKey;
+use super::members::Member;
 use super::parse::ParsedToken;
-use super::strict_json::Json;
 use super::{Algorithm, TokenError};
 use crate::clock::Timestamp;
-use crate::id::{ClientId, TokenId, UserId};
 
 /// For how many seconds after its end a token is still accepted, for clocks that differ.
 pub const LEEWAY_SECONDS: i64 = 5;
 
-impl ParsedToken {
+impl ParsedToken<'_> {
     /// Checks the token against a key and returns what it says.
     ///
     /// The signature comes first, so that nothing but "bad signature" can be learned with a forged
@@ -32,6 +33,18 @@ impl ParsedToken {
         issuer: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenError> {
+        self.verify_signed(key, issuer)?.at(now)
+    }
+
+    /// Checks everything but the time, which the result is asked for.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), but never `Expired`.
+    pub fn verify_signed(
+        &self,
+        key: &SigningKey,
+        issuer: &str,
+    ) -> Result<SignedClaims, TokenError> {
         match self.kid() {
             Some(kid) if key.is_for_imported_only() || kid != key.kid() => {
                 return Err(TokenError::OtherKey);
@@ -44,7 +57,7 @@ impl ParsedToken {
         if self.algorithm != key.algorithm() {
             return Err(TokenError::AlgorithmMismatch);
         }
-        key.verify(self.signed.as_bytes(), &self.signature)?;
+        key.verify(self.signed.as_bytes(), self.signature.as_bytes())?;
         if !self.is_typed {
             return Err(TokenError::UnsupportedHeader);
         }
@@ -52,81 +65,116 @@ impl ParsedToken {
             Some(_) => self.own_claims(issuer)?,
             None => self.imported_claims(issuer)?,
         };
-        if self
-            .integer("nbf")?
-            .is_some_and(|begin| !has_come(begin, now))
-        {
-            return Err(TokenError::InvalidClaims);
-        }
-        if claims.exp.is_some_and(|end| is_over(end, now)) {
-            return Err(TokenError::Expired);
-        }
-        Ok(claims)
+        Ok(SignedClaims {
+            claims,
+            not_before: integer(&self.claims.nbf)?,
+        })
     }
 
     fn own_claims(&self, issuer: &str) -> Result<VerifiedClaims, TokenError> {
-        if self.text("iss")? != Some(issuer) {
+        if text(&self.claims.iss)? != Some(issuer) {
             return Err(TokenError::WrongIssuer);
         }
-        let client_id: ClientId = required(self.id("client_id")?)?;
-        if self.text("aud")? != Some(client_id.to_string().as_str()) {
+        let client_id = id(&self.claims.client_id)?;
+        // Both are canonical, so that the same id is the same text.
+        if id(&self.claims.aud)? != client_id {
             return Err(TokenError::InvalidClaims);
         }
-        required(self.text("identifier")?)?;
-        required(self.integer("iat")?)?;
+        if self.claims.identifier != Member::SomeText {
+            return Err(TokenError::InvalidClaims);
+        }
+        required(integer(&self.claims.iat)?)?;
         Ok(VerifiedClaims {
-            sub: required(self.id::<UserId>("sub")?)?,
-            client_id: Some(client_id),
-            jti: required(self.id::<TokenId>("jti")?)?,
-            exp: Some(required(self.integer("exp")?)?),
+            sub: id(&self.claims.sub)?.into(),
+            client_id: Some(client_id.into()),
+            jti: id(&self.claims.jti)?.into(),
+            exp: Some(required(integer(&self.claims.exp)?)?),
         })
     }
 
     fn imported_claims(&self, issuer: &str) -> Result<VerifiedClaims, TokenError> {
-        if self.text("iss")?.is_some_and(|iss| iss != issuer) {
+        if text(&self.claims.iss)?.is_some_and(|iss| iss != issuer) {
             return Err(TokenError::WrongIssuer);
         }
-        if self.claims.contains_key("aud")
-            && (self.text("aud")?.is_none() || self.text("aud")? != self.text("client_id")?)
-        {
+        let audience = &self.claims.aud;
+        let is_text = matches!(audience, Member::Id(_) | Member::Text(_));
+        if audience.is_present() && !(is_text && *audience == self.claims.client_id) {
             return Err(TokenError::InvalidClaims);
         }
         Ok(VerifiedClaims {
-            sub: required(self.id::<UserId>("sub")?)?,
+            sub: id(&self.claims.sub)?.into(),
             // The original put the user's id there.
             client_id: None,
-            jti: required(self.id::<TokenId>("jti")?)?,
-            exp: self.integer("exp")?,
+            jti: id(&self.claims.jti)?.into(),
+            exp: integer(&self.claims.exp)?,
         })
     }
+}
 
-    /// A claim that is a text if it is there.
-    fn text(&self, name: &str) -> Result<Option<&str>, TokenError> {
-        match self.claims.get(name) {
-            Some(Json::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(TokenError::InvalidClaims),
-            None => Ok(None),
+/// The claims of a token of which everything but the time was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedClaims {
+    claims: VerifiedClaims,
+    not_before: Option<i64>,
+}
+
+impl SignedClaims {
+    /// Returns the claims if the token's time has come and is not over.
+    ///
+    /// # Errors
+    /// `InvalidClaims` before its time, `Expired` after it.
+    pub fn at(&self, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
+        if !self.has_begun(now) {
+            return Err(TokenError::InvalidClaims);
         }
+        if self.claims.exp.is_some_and(|end| is_over(end, now)) {
+            return Err(TokenError::Expired);
+        }
+        Ok(self.claims)
     }
 
-    /// A claim that is a whole number if it is there.
-    fn integer(&self, name: &str) -> Result<Option<i64>, TokenError> {
-        match self.claims.get(name) {
-            Some(Json::Integer(number)) => Ok(Some(*number)),
-            Some(_) => Err(TokenError::InvalidClaims),
-            None => Ok(None),
-        }
+    /// Returns the claims of a token that may be over; `None` before its time.
+    ///
+    /// # Security
+    /// The end is left to the caller.
+    pub fn begun_by(&self, now: Timestamp) -> Option<VerifiedClaims> {
+        self.has_begun(now).then_some(self.claims)
     }
 
-    /// A claim that is an id, in its canonical text, if it is there.
-    fn id<T: std::str::FromStr + ToString>(&self, name: &str) -> Result<Option<T>, TokenError> {
-        let Some(text) = self.text(name)? else {
-            return Ok(None);
-        };
-        match text.parse::<T>() {
-            Ok(id) if id.to_string() == text => Ok(Some(id)),
-            _ => Err(TokenError::InvalidClaims),
-        }
+    /// Returns the token's own id, by which its row is found.
+    pub fn jti(&self) -> crate::id::TokenId {
+        self.claims.jti
+    }
+
+    fn has_begun(&self, now: Timestamp) -> bool {
+        self.not_before
+            .is_none_or(|begin| now.as_second() >= begin.saturating_sub(LEEWAY_SECONDS))
+    }
+}
+
+/// A claim that is a text if it is there.
+fn text(claim: &Member) -> Result<Option<&str>, TokenError> {
+    match claim {
+        Member::Text(text) => Ok(Some(text)),
+        Member::Absent => Ok(None),
+        _ => Err(TokenError::InvalidClaims),
+    }
+}
+
+/// A claim that is a whole number if it is there.
+fn integer(claim: &Member) -> Result<Option<i64>, TokenError> {
+    match claim {
+        Member::Integer(number) => Ok(Some(*number)),
+        Member::Absent => Ok(None),
+        _ => Err(TokenError::InvalidClaims),
+    }
+}
+
+/// A claim that must be an id, in its canonical text.
+fn id(claim: &Member) -> Result<Uuid, TokenError> {
+    match claim {
+        Member::Id(id) => Ok(*id),
+        _ => Err(TokenError::InvalidClaims),
     }
 }
 
@@ -136,8 +184,4 @@ fn required<T>(claim: Option<T>) -> Result<T, TokenError> {
 
 fn is_over(end: i64, now: Timestamp) -> bool {
     now.as_second() >= end.saturating_add(LEEWAY_SECONDS)
-}
-
-fn has_come(begin: i64, now: Timestamp) -> bool {
-    now.as_second() >= begin.saturating_sub(LEEWAY_SECONDS)
 }

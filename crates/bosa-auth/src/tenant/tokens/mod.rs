@@ -10,7 +10,7 @@ mod verify;
 use bosa_auth_core::Timestamp;
 use jiff::SignedDuration;
 
-pub(crate) use verify::Accepted;
+pub(crate) use verify::{verified_token, with_client};
 
 use crate::error::{Error, Result};
 

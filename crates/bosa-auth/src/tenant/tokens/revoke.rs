@@ -8,6 +8,7 @@ use bosa_auth_store::{ClientTx, Revocation, audit};
 use crate::error::{Error, Result};
 use crate::memory::{Change, Outcome};
 use crate::principal::Tenant;
+use crate::tenant::tokens::verified_token;
 
 impl Tenant {
     /// Revokes a token; true only when this call revoked a live token of this client.
@@ -18,8 +19,9 @@ impl Tenant {
     pub async fn revoke_token(&self, token: &str) -> Result<bool> {
         self.require(Scope::TokensRevoke)?;
         let inner = &self.auth.inner;
-        let verified = match inner.verify_token(token, Some(self.id())).await {
-            Ok(accepted) => accepted.token,
+        let verified = inner.verify_token(token, Some(self.id()), verified_token);
+        let verified = match verified.await {
+            Ok(verified) => verified,
             Err(
                 Error::InvalidToken
                 | Error::ExpiredToken

@@ -1,6 +1,6 @@
 //! Whether a token whose signature is right is in force.
 
-use bosa_auth_core::token::{LEEWAY_SECONDS, VerifiedClaims};
+use bosa_auth_core::token::{LEEWAY_SECONDS, SigningKey, VerifiedClaims};
 use bosa_auth_core::{ClientState, Form, Timestamp, UserState};
 use bosa_auth_store::tokens::TokenRow;
 use bosa_auth_store::{InstanceState, StoreError};
@@ -13,7 +13,7 @@ use crate::signing_keys::Verifier;
 pub(super) fn check_row(
     found: &TokenFacts<'_>,
     claims: &VerifiedClaims,
-    verifier: Option<&Verifier>,
+    verifier: Option<Verifier<&SigningKey>>,
 ) -> Result<()> {
     let row = found.token;
     let same = row.user_id == claims.sub && claims.client_id.is_none_or(|id| id == row.client_id);

@@ -1,18 +1,23 @@
 //! Checking a token: signature, claims, row.
 
-use bosa_auth_core::token::{ParsedToken, SigningKey, TokenError, VerifiedClaims};
-use bosa_auth_core::{ClientId, Scope, Timestamp};
+use std::sync::Arc;
+
+use bosa_auth_core::token::{ParsedToken, SignedClaims, SigningKey, VerifiedClaims};
+use bosa_auth_core::{ClientId, PresentedClientKey, Scope, Timestamp};
 use bosa_auth_store::tokens::{self, TokenWithOwner};
 
 use super::earlier;
 use super::state::{check_row, check_state};
-use crate::auth::Inner;
+use crate::auth::{Auth, Inner};
 use crate::cache::TokenFacts;
 use crate::error::{Error, Result};
 use crate::model::{ClientModel, VerifiedToken};
 use crate::operator::client_model;
-use crate::principal::Tenant;
+use crate::principal::{Tenant, require};
 use crate::signing_keys::Verifier;
+
+/// What a caller wants to know of a token that is valid now; gets its idle end too.
+pub(crate) type Tell<T> = fn(&TokenFacts<'_>, Option<Timestamp>) -> T;
 
 impl Tenant {
     /// Verifies a token of this client.
@@ -22,8 +27,10 @@ impl Tenant {
     /// `RevokedToken`: it was valid once. `PermissionDenied`: the key lacks `tokens:verify`.
     pub async fn verify_token(&self, token: &str) -> Result<VerifiedToken> {
         self.require(Scope::TokensVerify)?;
-        let accepted = self.auth.inner.verify_token(token, Some(self.id())).await?;
-        Ok(accepted.token)
+        let inner = &self.auth.inner;
+        inner
+            .verify_token(token, Some(self.id()), verified_token)
+            .await
     }
 
     /// Verifies a token of this client from memory, without any I/O. `None` says nothing about the
@@ -33,16 +40,51 @@ impl Tenant {
     /// `PermissionDenied`: the key lacks `tokens:verify`.
     pub fn try_verify_token(&self, token: &str) -> Result<Option<VerifiedToken>> {
         self.require(Scope::TokensVerify)?;
-        let inner = &self.auth.inner;
         let Ok(parsed) = ParsedToken::parse(token) else {
             return Ok(None);
         };
-        let Some((checked, verifier)) = inner.known_claims(&parsed, inner.clock.now())? else {
-            return Ok(None);
-        };
-        let accepted = inner.remembered_token(&checked, verifier.as_ref(), Some(self.id()));
-        Ok(accepted.map(|accepted| accepted.token))
+        let inner = &self.auth.inner;
+        match inner.recall(&parsed, Some(self.id()), verified_token)? {
+            Known::Accepted(verified) => Ok(Some(verified)),
+            Known::Claims(_) | Known::Nothing => Ok(None),
+        }
     }
+}
+
+impl Auth {
+    /// Verifies a client key and a token of that client.
+    ///
+    /// # Errors
+    /// As [`authenticate_client`](Self::authenticate_client) and [`Tenant::verify_token`].
+    pub(crate) async fn verify_token_of_client<T>(
+        &self,
+        client_api_key: &str,
+        token: &str,
+        tell: Tell<T>,
+    ) -> Result<T> {
+        let inner = &self.inner;
+        let remembered = PresentedClientKey::parse(client_api_key)
+            .ok()
+            .and_then(|key| inner.remembered_client(&key, |key, client| (client.id, key.scopes)));
+        let (client_id, scopes) = match remembered {
+            Some(remembered) => remembered,
+            None => {
+                let tenant = self.authenticate_client(client_api_key).await?;
+                (tenant.id(), tenant.scopes)
+            }
+        };
+        require(scopes, Scope::TokensVerify)?;
+        inner.verify_token(token, Some(client_id), tell).await
+    }
+}
+
+/// What memory tells about a token.
+enum Known<T> {
+    Accepted(T),
+    /// Its signature is right; its row has to be read.
+    Claims(SignedClaims),
+    /// Its key is not at hand.
+    Nothing,
 }
 
 impl Inner {
@@ -50,43 +92,60 @@ impl Inner {
     ///
     /// With a client, a token of any other one is as unknown to the caller as a forged one: neither
     /// its end nor its state is told, and its idle end does not move.
-    pub(crate) async fn verify_token(
+    pub(crate) async fn verify_token<T>(
         &self,
         token: &str,
         client: Option<ClientId>,
-    ) -> Result<Accepted> {
+        tell: Tell<T>,
+    ) -> Result<T> {
         // An answer from memory awaits nothing: a caller in a loop must not keep others waiting.
         tokio::task::coop::consume_budget().await;
-        let result = self.check_token(token, client).await;
-        let outcome = match &result {
-            Ok(_) => "accepted",
-            Err(error) => error.code(),
-        };
-        metrics::counter!("bosa_auth_token_verifications_total", "outcome" => outcome).increment(1);
+        let result = self.check_token(token, client, tell).await;
+        match &result {
+            // A name that is known when this is compiled costs nothing to make.
+            Ok(_) => metrics::counter!(VERIFICATIONS, "outcome" => "accepted").increment(1),
+            Err(error) => {
+                metrics::counter!(VERIFICATIONS, "outcome" => error.code()).increment(1);
+            }
+        }
         result
     }
 
-    async fn check_token(&self, token: &str, client: Option<ClientId>) -> Result<Accepted> {
+    async fn check_token<T>(
+        &self,
+        token: &str,
+        client: Option<ClientId>,
+        tell: Tell<T>,
+    ) -> Result<T> {
         let parsed = ParsedToken::parse(token).map_err(|_| Error::InvalidToken)?;
-        let now = self.clock.now();
-        let (checked, verifier) = match self.known_claims(&parsed, now)? {
-            Some(known) => known,
-            None => {
-                let verifier = self
-                    .signing_keys
-                    .verifier(
-                        parsed.kid().unwrap_or_default(),
-                        &self.store,
-                        &self.root_keys,
-                    )
-                    .await?
-                    .ok_or(Error::InvalidToken)?;
-                (self.claims(&parsed, &verifier.key, now)?, Some(verifier))
-            }
+        let known = match self.recall(&parsed, client, tell)? {
+            Known::Accepted(verified) => return Ok(verified),
+            Known::Claims(claims) => Some(claims),
+            Known::Nothing => None,
         };
-        if let Some(accepted) = self.remembered_token(&checked, verifier.as_ref(), client) {
-            return Ok(accepted);
-        }
+        self.check_stored(&parsed, known, client, tell).await
+    }
+
+    /// Decides by the token's row.
+    async fn check_stored<T>(
+        &self,
+        parsed: &ParsedToken<'_>,
+        known: Option<SignedClaims>,
+        client: Option<ClientId>,
+        tell: Tell<T>,
+    ) -> Result<T> {
+        let verifier = match parsed.kid() {
+            Some(kid) => Some(self.verifier(kid).await?),
+            None => None,
+        };
+        let verifier = verifier.as_ref().map(Verifier::borrowed);
+        let signed = match (known, verifier) {
+            (Some(signed), _) => signed,
+            (None, Some(verifier)) => self.signed_claims(parsed, verifier.key)?,
+            (None, None) => return Err(Error::InvalidToken),
+        };
+        let now = self.clock.now();
+        let checked = Checked::at(&signed, now)?;
         let claims = &checked.claims;
         let is_foreign = |owner: ClientId| client.is_some_and(|client| client != owner);
         if claims.client_id.is_some_and(is_foreign) {
@@ -97,11 +156,11 @@ impl Inner {
             return Err(Error::ExpiredToken);
         }
         let found = self
-            .read_token(&checked, verifier.as_ref(), now)
+            .read_token(&checked, verifier, now)
             .await?
             .ok_or(Error::InvalidToken)?;
         let facts = TokenFacts::from(&found);
-        check_row(&facts, claims, verifier.as_ref())?;
+        check_row(&facts, claims, verifier)?;
         if is_foreign(found.token.client_id) {
             return Err(Error::InvalidToken);
         }
@@ -110,55 +169,72 @@ impl Inner {
         }
         check_state(&facts, now)?;
         let idle_end = self.slide(&found.token, now).await?;
-        Ok(Accepted::new(&facts, idle_end))
+        Ok(tell(&facts, idle_end))
     }
 
-    /// The claims of a token, when its key is at hand.
-    fn known_claims(
+    async fn verifier(&self, kid: &str) -> Result<Verifier<Arc<SigningKey>>> {
+        self.signing_keys
+            .verifier(kid, &self.store, &self.root_keys)
+            .await?
+            .ok_or(Error::InvalidToken)
+    }
+
+    /// Checks the signature, when its key is at hand, and accepts what is remembered.
+    ///
+    /// # Errors
+    /// `InvalidToken`: the signature or a claim is wrong.
+    fn recall<T>(
         &self,
-        parsed: &ParsedToken,
-        now: Timestamp,
-    ) -> Result<Option<(Checked, Option<Verifier>)>> {
-        match parsed.kid() {
-            Some(kid) => match self.signing_keys.known(kid) {
-                Some(verifier) => {
-                    let checked = self.claims(parsed, &verifier.key, now)?;
-                    Ok(Some((checked, Some(verifier))))
-                }
-                None => Ok(None),
-            },
-            None => Ok(Some((self.imported_claims(parsed, now)?, None))),
-        }
+        parsed: &ParsedToken<'_>,
+        client: Option<ClientId>,
+        tell: Tell<T>,
+    ) -> Result<Known<T>> {
+        let known = |signed: SignedClaims, verifier: Option<Verifier<&SigningKey>>| {
+            let accepted = self.remembered_token(&signed, verifier, client, tell);
+            accepted.map_or(Known::Claims(signed), Known::Accepted)
+        };
+        let Some(kid) = parsed.kid() else {
+            return Ok(known(self.imported_claims(parsed)?, None));
+        };
+        self.signing_keys
+            .with_known(kid, |verifier| {
+                let signed = self.signed_claims(parsed, verifier.key)?;
+                Ok(known(signed, Some(verifier)))
+            })
+            .unwrap_or(Ok(Known::Nothing))
     }
 
     /// Accepts a token from memory; `None` in every other case.
-    fn remembered_token(
+    fn remembered_token<T>(
         &self,
-        checked: &Checked,
-        verifier: Option<&Verifier>,
+        signed: &SignedClaims,
+        verifier: Option<Verifier<&SigningKey>>,
         client: Option<ClientId>,
-    ) -> Option<Accepted> {
-        self.memory.decide(|cache| {
-            let found = cache.token(checked.claims.jti)?;
-            let facts = found.facts();
-            let row = facts.token;
-            let now = self.clock.now();
-            let accepted = !checked.is_expired
-                && client.is_none_or(|client| client == row.client_id)
-                && check_row(&facts, &checked.claims, verifier).is_ok()
-                && check_state(&facts, now).is_ok()
-                && self
-                    .next_idle_end(row, now)
-                    .is_ok_and(|next| next.is_none());
-            accepted.then(|| Accepted::new(&facts, row.idle_end))
-        })
+        tell: Tell<T>,
+    ) -> Option<T> {
+        self.memory.decide(
+            &self.clock,
+            |cache| cache.token(signed.jti()),
+            |found, now| {
+                let facts = found.facts();
+                let row = facts.token;
+                let claims = signed.at(now).ok()?;
+                let accepted = client.is_none_or(|client| client == row.client_id)
+                    && check_row(&facts, &claims, verifier).is_ok()
+                    && check_state(&facts, now).is_ok()
+                    && self
+                        .next_idle_end(row, now)
+                        .is_ok_and(|next| next.is_none());
+                accepted.then(|| tell(&facts, row.idle_end))
+            },
+        )
     }
 
     /// Reads a token; one that is accepted is remembered.
     async fn read_token(
         &self,
         checked: &Checked,
-        verifier: Option<&Verifier>,
+        verifier: Option<Verifier<&SigningKey>>,
         now: Timestamp,
     ) -> Result<Option<TokenWithOwner>> {
         let id = checked.claims.jti;
@@ -175,49 +251,42 @@ impl Inner {
         Ok(cache.fill_token(read, accept).await?)
     }
 
-    fn claims(&self, parsed: &ParsedToken, key: &SigningKey, now: Timestamp) -> Result<Checked> {
-        let issuer = &self.settings.issuer;
-        let (claims, is_expired) = match parsed.verify(key, issuer, now) {
-            Err(TokenError::Expired) => (parsed.verify(key, issuer, Timestamp::UNIX_EPOCH), true),
-            result => (result, false),
-        };
-        Ok(Checked {
-            claims: claims.map_err(|_| Error::InvalidToken)?,
-            is_expired,
-        })
+    fn signed_claims(&self, parsed: &ParsedToken<'_>, key: &SigningKey) -> Result<SignedClaims> {
+        parsed
+            .verify_signed(key, &self.settings.issuer)
+            .map_err(|_| Error::InvalidToken)
     }
 
     /// A token without `kid` is tried only against the keys for imported tokens.
-    fn imported_claims(&self, parsed: &ParsedToken, now: Timestamp) -> Result<Checked> {
+    fn imported_claims(&self, parsed: &ParsedToken<'_>) -> Result<SignedClaims> {
         self.signing_keys
             .for_imported_tokens()
             .iter()
-            .find_map(|key| self.claims(parsed, key, now).ok())
+            .find_map(|key| self.signed_claims(parsed, key).ok())
             .ok_or(Error::InvalidToken)
     }
 }
 
-/// A token that is valid now, with its client.
-#[derive(Debug)]
-pub(crate) struct Accepted {
-    pub(crate) token: VerifiedToken,
-    pub(crate) client: ClientModel,
+const VERIFICATIONS: &str = "bosa_auth_token_verifications_total";
+
+/// What a valid token says.
+pub(crate) fn verified_token(facts: &TokenFacts<'_>, idle_end: Option<Timestamp>) -> VerifiedToken {
+    let row = facts.token;
+    VerifiedToken {
+        id: row.id,
+        user_id: row.user_id,
+        client_id: row.client_id,
+        expires_at: earlier(row.expires_at, idle_end).as_second(),
+        identifier: facts.user_identifier.to_owned(),
+    }
 }
 
-impl Accepted {
-    fn new(facts: &TokenFacts<'_>, idle_end: Option<Timestamp>) -> Self {
-        let row = facts.token;
-        Self {
-            token: VerifiedToken {
-                id: row.id,
-                user_id: row.user_id,
-                client_id: row.client_id,
-                expires_at: earlier(row.expires_at, idle_end).as_second(),
-                identifier: facts.user_identifier.to_owned(),
-            },
-            client: client_model(facts.client),
-        }
-    }
+/// The same, with the token's client.
+pub(crate) fn with_client(
+    facts: &TokenFacts<'_>,
+    idle_end: Option<Timestamp>,
+) -> (VerifiedToken, ClientModel) {
+    (verified_token(facts, idle_end), client_model(facts.client))
 }
 
 /// Claims whose signature is right.
@@ -225,4 +294,12 @@ struct Checked {
     claims: VerifiedClaims,
     /// Whether their end has passed; everything else about them is right.
     is_expired: bool,
+}
+
+impl Checked {
+    fn at(signed: &SignedClaims, now: Timestamp) -> Result<Self> {
+        let is_expired = signed.at(now).is_err();
+        let claims = signed.begun_by(now).ok_or(Error::InvalidToken)?;
+        Ok(Self { claims, is_expired })
+    }
 }
