@@ -95,7 +95,8 @@ class Bench:
 
     def misses(self, name, error):
         print(f"{name} is left out: {error}", file=sys.stderr, flush=True)
-        self.missing.append(f"{name} ({error})")
+        # Without the reason: it may hold paths of this machine.
+        self.missing.append(name)
 
     def in_process(self, ours, original):
         calls = {one.name: one.rate for one in ours}
@@ -199,7 +200,7 @@ class Bench:
             node=result.output("node", "--version"),
         )
         if self.missing:
-            note += "Left out: " + "; ".join(self.missing) + ". "
+            note += "Left out, because they could not be had: " + ", ".join(self.missing) + "."
         result.write("rivals", self.rows, note=note.strip())
 
 

@@ -329,7 +329,7 @@ class Place:
 
 def installed(what):
     """Installs what a rival needs, unless it is there, and says where it is."""
-    done = subprocess.run([HERE / "install.sh", what], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([str(HERE / "install.sh"), what], stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip().split("\n")[-1]
 
 
