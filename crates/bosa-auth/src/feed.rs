@@ -1,8 +1,9 @@
 //! Following the changes that other processes make.
 //!
-//! Numbers are given under the head's row lock, in the order of the commits and without gaps. So
-//! whoever has seen all changes up to one number and reads on from it has seen all of them, as long
-//! as the change at that number is still the one it was, which its mark tells. Anything else (another
+//! Numbers are given under the row lock of a part's head, in the order of the commits and without
+//! gaps. So whoever has seen all changes of a part up to one number and reads on from it has seen all
+//! of them, as long as the change at that number is still the one it was, which its mark tells, and all
+//! parts are read at one moment. Anything else (another
 //! mark, a hole, pruned changes, another server, a kind that this version does not know) means that
 //! something may have been missed: then everything is forgotten and reading goes on at the head.
 
@@ -27,11 +28,11 @@ pub(crate) struct Feed {
     polled: Polled,
 }
 
-/// Everything up to this change has been taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Everything up to these changes, one for each part of the feed, has been taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Position {
     server: i64,
-    head: FeedHead,
+    heads: Vec<FeedHead>,
 }
 
 /// A moment on both clocks.
@@ -129,9 +130,15 @@ impl Feed {
     /// `DatabaseUnavailable`: nothing was learned.
     pub(crate) async fn poll(&self, db: &Db, cache: &VerifyCache, clock: &dyn Clock) -> Result<()> {
         let polled = Moment::now(clock);
-        let position = *self.position();
-        // Without a position only the head is wanted.
-        let from = position.map_or(i64::MAX, |position| position.head.seq);
+        let position = self.position().clone();
+        // Without a position only the heads are wanted.
+        let mut from = [i64::MAX; changes::PARTS];
+        for (from, head) in from
+            .iter_mut()
+            .zip(position.iter().flat_map(|at| &at.heads))
+        {
+            *from = head.seq;
+        }
         let page = changes::poll(db, from, MOST_AT_ONCE)
             .await?
             .ok_or_else(|| Error::internal("the instance has disappeared"))?;
@@ -141,7 +148,7 @@ impl Feed {
             }
             .into());
         }
-        match new_changes(position, &page) {
+        match new_changes(position.as_ref(), &page) {
             Some(changes) => {
                 for (kind, change) in changes {
                     cache.forget(kind, change.subject);
@@ -157,7 +164,7 @@ impl Feed {
         }
         *self.position() = Some(Position {
             server: page.server,
-            head: page.head,
+            heads: page.heads,
         });
         self.polled.publish(polled);
         Ok(())
@@ -181,20 +188,33 @@ impl Feed {
 }
 
 /// The changes after a position; `None` when some may be missing or are not understood.
-fn new_changes(
-    position: Option<Position>,
-    page: &FeedPage,
-) -> Option<Vec<(ChangeKind, &ChangeRow)>> {
+fn new_changes<'p>(
+    position: Option<&Position>,
+    page: &'p FeedPage,
+) -> Option<Vec<(ChangeKind, &'p ChangeRow)>> {
     let position = position?;
-    if position.server != page.server {
+    if position.server != page.server || position.heads.len() != page.heads.len() {
         return None;
     }
-    if position.head == page.head {
-        return Some(Vec::new());
+    let mut changes = Vec::new();
+    let parts = position.heads.iter().zip(&page.heads);
+    for (part, (seen, head)) in (0..).zip(parts) {
+        if seen != head {
+            let rows = page.changes.iter().filter(|row| row.part == part);
+            changes.append(&mut changes_of_part(*seen, *head, rows)?);
+        }
     }
-    let mut rows = page.changes.iter();
+    Some(changes)
+}
+
+/// The changes of one part after the one that was seen last, up to its head.
+fn changes_of_part<'p>(
+    seen: FeedHead,
+    head: FeedHead,
+    mut rows: impl Iterator<Item = &'p ChangeRow>,
+) -> Option<Vec<(ChangeKind, &'p ChangeRow)>> {
     let mut last = rows.next().map(place)?;
-    if last != position.head {
+    if last != seen {
         return None;
     }
     let mut changes = Vec::new();
@@ -205,7 +225,7 @@ fn new_changes(
         last = place(row);
         changes.push((row.kind?, row));
     }
-    (last == page.head).then_some(changes)
+    (last == head).then_some(changes)
 }
 
 fn place(row: &ChangeRow) -> FeedHead {
@@ -230,6 +250,7 @@ mod tests {
 
     fn row(seq: i64, mark: u128) -> ChangeRow {
         ChangeRow {
+            part: 1,
             seq,
             mark: Uuid::from_u128(mark),
             kind: Some(ChangeKind::Token),
@@ -239,19 +260,27 @@ mod tests {
         }
     }
 
-    /// How many changes follow after position (5, mark 50) of server 7; `None` starts again.
-    fn after_five(server: i64, head: FeedHead, changes: Vec<ChangeRow>) -> Option<usize> {
-        let position = Position {
+    /// Two parts, of which the second is at (5, mark 50), on server 7.
+    fn position() -> Position {
+        Position {
             server: 7,
-            head: self::head(5, 50),
-        };
-        let page = FeedPage {
+            heads: vec![head(3, 30), head(5, 50)],
+        }
+    }
+
+    fn page(server: i64, heads: Vec<FeedHead>, changes: Vec<ChangeRow>) -> FeedPage {
+        FeedPage {
             is_primary: true,
             server,
-            head,
+            heads,
             changes,
-        };
-        new_changes(Some(position), &page).map(|changes| changes.len())
+        }
+    }
+
+    /// How many changes follow after the position; `None` starts again.
+    fn after_five(server: i64, head: FeedHead, changes: Vec<ChangeRow>) -> Option<usize> {
+        let page = page(server, vec![self::head(3, 30), head], changes);
+        new_changes(Some(&position()), &page).map(|changes| changes.len())
     }
 
     #[test]
@@ -288,13 +317,33 @@ mod tests {
         for (name, server, head, changes) in cases {
             assert_eq!(after_five(server, head, changes), None, "{name}");
         }
-        let page = FeedPage {
-            is_primary: true,
-            server: 7,
-            head: head(5, 50),
-            changes: vec![],
-        };
+        let page = page(7, vec![head(3, 30), head(5, 50)], vec![]);
         assert!(new_changes(None, &page).is_none());
+    }
+
+    #[test]
+    fn every_part_is_followed_by_itself() {
+        let first = |seq, mark| ChangeRow {
+            part: 0,
+            ..row(seq, mark)
+        };
+        let both = vec![first(3, 30), first(4, 40), row(5, 50), row(6, 60)];
+        let heads = vec![head(4, 40), head(6, 60)];
+        let found = page(7, heads.clone(), both.clone());
+        let changes = new_changes(Some(&position()), &found).unwrap();
+        assert_eq!(changes.len(), 2);
+        // The run of one part does not make up for a gap in another.
+        for missing in 0..both.len() {
+            let mut rows = both.clone();
+            rows.remove(missing);
+            let found = page(7, heads.clone(), rows);
+            assert!(
+                new_changes(Some(&position()), &found).is_none(),
+                "{missing}"
+            );
+        }
+        let fewer = page(7, vec![head(3, 30)], vec![]);
+        assert!(new_changes(Some(&position()), &fewer).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use bosa_auth_core::{InstanceId, Timestamp};
 use uuid::Uuid;
 
-use crate::changes::{self, ChangeKind};
+use crate::changes;
 use crate::columns::statements;
 use crate::db::{Param, Row, Tx};
 use crate::error::StoreError;
@@ -131,9 +131,7 @@ pub async fn adopt_instance(
     if tx.execute(ADOPT, params![id]).await? == 0 {
         return Err(StoreError::unreadable("the instance"));
     }
-    tx.execute(START_FEED, params![feed_mark]).await?;
-    changes::append(tx, feed_mark, ChangeKind::Instance, None, None, at);
-    Ok(())
+    changes::begin(tx, feed_mark, at).await
 }
 
 /// A table in words.
@@ -245,8 +243,8 @@ const TABLES: &[Definition] = tables! {
     carried bosa_integrations [client_id Uuid, id Uuid] user_id Uuid, connector Text,
         user_identifier Text, auth_scopes Text, sealed Bytes, data_key_id Uuid, version Int,
         auth_status Text, subject Text, selected Bool, created_at Int, updated_at Int;
-    left bosa_feed_head [singleton Int] seq Int, mark Uuid;
-    left bosa_changes [seq Int] mark Uuid, kind Text, client_id Uuid, subject Uuid, at Int;
+    left bosa_feed_head [part Int] seq Int, mark Uuid;
+    left bosa_changes [part Int, seq Int] mark Uuid, kind Text, client_id Uuid, subject Uuid, at Int;
     carried bosa_audit_events [id Uuid] at Int, actor_kind Text, actor_id Uuid, action Text,
         client_id Uuid, subject Uuid, detail Text;
     left bosa_idempotency [caller Text, route Text, key_digest Bytes] request_digest Bytes,
@@ -255,5 +253,4 @@ const TABLES: &[Definition] = tables! {
 
 statements! {
     ADOPT = "update bosa_instance set id = $1, state = 'open', moved_to = null";
-    START_FEED = "insert into bosa_feed_head (singleton, seq, mark) values (1, 0, $1)";
 }

@@ -1,4 +1,8 @@
 //! The feed of changes that narrow what is valid, numbered in the order of their commits.
+//!
+//! It has [`PARTS`] parts, each with numbers of its own, so that clients that revoke at the same time
+//! seldom wait for one another. All changes of one client are in one part; what concerns no single
+//! client is in the first.
 
 use std::str::FromStr;
 
@@ -6,10 +10,13 @@ use bosa_auth_core::{ClientId, Timestamp};
 use uuid::Uuid;
 
 use crate::columns::{Columns, statements};
-use crate::db::{Db, Dialect, Tx};
+use crate::db::{Db, Dialect, Param, Row, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
+
+/// How many parts the feed has. The schema holds a head for each.
+pub const PARTS: usize = 16;
 
 /// What a change is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +69,7 @@ impl FromStr for ChangeKind {
     }
 }
 
-/// The newest change.
+/// The newest change of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedHead {
     /// Its number.
@@ -74,7 +81,9 @@ pub struct FeedHead {
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeRow {
-    /// Its number; the next change has the next one.
+    /// The part of the feed that it belongs to.
+    pub part: i64,
+    /// Its number in that part; the part's next change has the next one.
     pub seq: i64,
     /// Its mark.
     pub mark: Uuid,
@@ -88,10 +97,30 @@ pub struct ChangeRow {
     pub at: Timestamp,
 }
 
-/// Adds a change under the next number, together with the commit.
+/// The part that holds the changes of a client, or of none.
+pub fn part_of(client_id: Option<ClientId>) -> i64 {
+    client_id.map_or(0, |id| {
+        // The last bits of an id are random.
+        i64::from(id.as_uuid().as_bytes().last().copied().unwrap_or(0)) % PARTS as i64
+    })
+}
+
+/// Begins a feed: every part with one change, so that there is a row to go on from.
 ///
-/// The head's row lock is held from then to the end of the transaction, so it comes last: sent with
-/// the commit, it is held for no round trip. A failure is the commit's.
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn begin(tx: &mut Tx, mark: Uuid, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute(BEGIN, params![mark]).await?;
+    tx.execute(BEGIN_CHANGES, params![ChangeKind::Instance.as_str(), at])
+        .await?;
+    Ok(())
+}
+
+/// Adds a change under the next number of its part, together with the commit.
+///
+/// The row lock of the part's head is held from then to the end of the transaction, so it comes last:
+/// sent with the commit, it is held for no round trip. A failure is the commit's. A transaction adds
+/// one change: two of different parts could wait for each other.
 pub fn append(
     tx: &mut Tx,
     mark: Uuid,
@@ -100,20 +129,21 @@ pub fn append(
     subject: Option<Uuid>,
     at: Timestamp,
 ) {
+    let part = part_of(client_id);
     let appended = [
-        tx.later(ADVANCE, params![mark]),
-        tx.later(APPEND, params![kind.as_str(), client_id, subject, at]),
+        tx.later(ADVANCE, params![part, mark]),
+        tx.later(APPEND, params![part, kind.as_str(), client_id, subject, at]),
     ];
     // Both change a row or fail.
     drop(appended);
 }
 
-/// Reads the number and mark of the newest change.
+/// Reads the number and mark of a part's newest change.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn head(mut source: impl Source) -> Result<Option<FeedHead>, StoreError> {
-    let row = source.row(HEAD, params![]).await?;
+pub async fn head(mut source: impl Source, part: i64) -> Result<Option<FeedHead>, StoreError> {
+    let row = source.row(HEAD, params![part]).await?;
     row.map(|row| {
         let mut columns = Columns::of(&row);
         Ok(FeedHead {
@@ -124,16 +154,17 @@ pub async fn head(mut source: impl Source) -> Result<Option<FeedHead>, StoreErro
     .transpose()
 }
 
-/// Lists changes from number `from` on, that one included, at most `limit`.
+/// Lists changes of a part from number `from` on, that one included, at most `limit`.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn since(
     mut source: impl Source,
+    part: i64,
     from: i64,
     limit: u32,
 ) -> Result<Vec<ChangeRow>, StoreError> {
-    let rows = source.rows(SINCE, params![from, limit]).await?;
+    let rows = source.rows(SINCE, params![part, from, limit]).await?;
     rows.iter()
         .map(|row| ChangeRow::read(&mut Columns::of(row)))
         .collect()
@@ -146,44 +177,66 @@ pub struct FeedPage {
     pub is_primary: bool,
     /// Tells one run of a server from another; always the same on SQLite.
     pub server: i64,
-    /// The newest change.
-    pub head: FeedHead,
-    /// The changes from the asked number on, that one included.
+    /// The newest change of each part, in their order.
+    pub heads: Vec<FeedHead>,
+    /// The changes from the asked numbers on, those included, each part's in their order.
     pub changes: Vec<ChangeRow>,
 }
 
-/// Reads the newest change's number, and at most `limit` changes from number `from` on, in one
-/// statement and so at one moment. `None` when the database holds no instance.
+/// Reads the newest change's number of every part, and the changes from the numbers `from` on, in one
+/// statement and so at one moment. When there are more than `limit`, it reads once more and gives the
+/// heads without any change. `None` when the database holds no instance.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn poll(db: &Db, from: i64, limit: u32) -> Result<Option<FeedPage>, StoreError> {
+pub async fn poll(db: &Db, from: [i64; PARTS], limit: u32) -> Result<Option<FeedPage>, StoreError> {
+    let mut page = FeedPage::read(&poll_rows(db, from, limit).await?)?;
+    if page.heads.len() < PARTS && !page.heads.is_empty() {
+        let heads_alone = [i64::MAX; PARTS];
+        page = FeedPage::read(&poll_rows(db, heads_alone, PARTS as u32).await?)?;
+    }
+    Ok((!page.heads.is_empty()).then_some(page))
+}
+
+async fn poll_rows(db: &Db, from: [i64; PARTS], limit: u32) -> Result<Vec<Row>, StoreError> {
     let statement = match db.dialect() {
         Dialect::Sqlite => POLL,
         Dialect::Postgres => POLL_SERVER,
     };
-    let rows = db.read(statement, params![from, limit]).await?;
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    let mut columns = Columns::of(first);
-    let mut page = FeedPage {
-        is_primary: columns.next()?,
-        server: columns.next()?,
-        head: FeedHead {
-            seq: columns.next()?,
-            mark: columns.next()?,
-        },
-        changes: Vec::with_capacity(rows.len()),
-    };
-    for row in &rows {
-        // Without a change that fits, the head comes alone.
-        if row.get::<Option<i64>>(POLL_HEAD_COLUMNS)?.is_some() {
-            let mut columns = Columns::after(row, POLL_HEAD_COLUMNS);
-            page.changes.push(ChangeRow::read(&mut columns)?);
+    let numbers = from.into_iter().map(Param::from);
+    db.read(statement, numbers.chain([Param::from(limit)]).collect())
+        .await
+}
+
+impl FeedPage {
+    /// Reads rows of which each has its part's head, and a change unless there is none.
+    fn read(rows: &[Row]) -> Result<Self, StoreError> {
+        let mut page = Self {
+            is_primary: true,
+            server: 0,
+            heads: Vec::with_capacity(PARTS),
+            changes: Vec::with_capacity(rows.len()),
+        };
+        let mut before = None;
+        for row in rows {
+            let mut columns = Columns::of(row);
+            page.is_primary = columns.next()?;
+            page.server = columns.next()?;
+            let head = FeedHead {
+                seq: columns.next()?,
+                mark: columns.next()?,
+            };
+            let part: i64 = columns.next()?;
+            if before.replace(part) != Some(part) {
+                page.heads.push(head);
+            }
+            if row.get::<Option<i64>>(POLL_SEQ)?.is_some() {
+                let mut columns = Columns::after(row, POLL_PART);
+                page.changes.push(ChangeRow::read(&mut columns)?);
+            }
         }
+        Ok(page)
     }
-    Ok(Some(page))
 }
 
 /// Tells every [`Listener`](crate::Listener) to look; does nothing on SQLite.
@@ -200,18 +253,27 @@ pub async fn announce(db: &Db) -> Result<(), StoreError> {
     }
 }
 
-/// Forgets up to `limit` changes before the first one of `before` or later, the oldest first and
-/// never the newest; returns how many.
+/// Forgets up to `limit` changes of each part before its first one of `before` or later, the oldest
+/// first and never the newest; returns how many.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn prune(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    tx.execute(PRUNE, params![before, limit]).await
+    // All leave together; the first part's goes last, because somebody has to wait.
+    let others: Vec<_> = (1..PARTS as i64)
+        .map(|part| tx.later(PRUNE, params![part, before, limit]))
+        .collect();
+    let mut pruned = tx.execute(PRUNE, params![0, before, limit]).await?;
+    for statement in &others {
+        pruned += tx.changed(statement)?;
+    }
+    Ok(pruned)
 }
 
 impl ChangeRow {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
+            part: columns.next()?,
             seq: columns.next()?,
             mark: columns.next()?,
             kind: columns.next::<String>()?.parse().ok(),
@@ -222,29 +284,50 @@ impl ChangeRow {
     }
 }
 
-/// How many columns of a poll come before those of the change.
-const POLL_HEAD_COLUMNS: usize = 4;
+/// The columns of a poll that hold the part and the number of the change.
+const POLL_PART: usize = 4;
+const POLL_SEQ: usize = POLL_PART + 1;
+
+/// The heads, and what follows in each part from the asked number on.
+macro_rules! poll {
+    ($server:literal) => {
+        concat!(
+            "with asked (part, since) as (values (0, cast($1 as bigint)), (1, $2), (2, $3), (3, $4), (4, $5), (5, $6), \
+            (6, $7), (7, $8), (8, $9), (9, $10), (10, $11), (11, $12), (12, $13), (13, $14), (14, $15), \
+            (15, $16)) select ",
+            $server,
+            ", h.seq, h.mark, h.part, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
+            from bosa_feed_head h join asked on asked.part = h.part \
+            left join bosa_changes c on c.part = h.part and c.seq >= asked.since \
+            order by h.part, c.seq limit $17"
+        )
+    };
+}
 
 // PostgreSQL only.
-const POLL_SERVER: &str = "select not pg_is_in_recovery(), \
-    (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint, \
-    h.seq, h.mark, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
-    from bosa_feed_head h left join bosa_changes c on c.seq >= $1 order by c.seq limit $2";
+const POLL_SERVER: &str = poll!(
+    "not pg_is_in_recovery(), (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint"
+);
 
 // PostgreSQL only. Whoever has not heard it looks soon anyway, so that it waits for no disk.
 const ANNOUNCE: &str = "select set_config('synchronous_commit', 'off', true), \
     pg_notify('bosa_auth_changes', '')";
 
 statements! {
-    ADVANCE = "update bosa_feed_head set seq = seq + 1, mark = $1";
-    APPEND = "insert into bosa_changes (seq, mark, kind, client_id, subject, at) \
-        select seq, mark, $1, $2, $3, $4 from bosa_feed_head";
-    HEAD = "select seq, mark from bosa_feed_head";
-    SINCE = "select seq, mark, kind, client_id, subject, at from bosa_changes where seq >= $1 \
-        order by seq limit $2";
-    POLL = "select 1, 0, h.seq, h.mark, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
-        from bosa_feed_head h left join bosa_changes c on c.seq >= $1 order by c.seq limit $2";
-    PRUNE = "delete from bosa_changes where seq < coalesce( \
-        (select seq from bosa_changes where at >= $1 order by seq limit 1), (select seq from bosa_feed_head)) \
-        and seq < (select seq from bosa_changes order by seq limit 1) + $2";
+    BEGIN = "insert into bosa_feed_head (part, seq, mark) values (0, 1, $1), (1, 1, $1), (2, 1, $1), \
+        (3, 1, $1), (4, 1, $1), (5, 1, $1), (6, 1, $1), (7, 1, $1), (8, 1, $1), (9, 1, $1), (10, 1, $1), \
+        (11, 1, $1), (12, 1, $1), (13, 1, $1), (14, 1, $1), (15, 1, $1)";
+    BEGIN_CHANGES = "insert into bosa_changes (part, seq, mark, kind, client_id, subject, at) \
+        select part, seq, mark, $1, null, null, $2 from bosa_feed_head";
+    ADVANCE = "update bosa_feed_head set seq = seq + 1, mark = $2 where part = $1";
+    APPEND = "insert into bosa_changes (part, seq, mark, kind, client_id, subject, at) \
+        select part, seq, mark, $2, $3, $4, $5 from bosa_feed_head where part = $1";
+    HEAD = "select seq, mark from bosa_feed_head where part = $1";
+    SINCE = "select part, seq, mark, kind, client_id, subject, at from bosa_changes \
+        where part = $1 and seq >= $2 order by seq limit $3";
+    POLL = poll!("1, 0");
+    PRUNE = "delete from bosa_changes where part = $1 and seq < coalesce( \
+        (select seq from bosa_changes where part = $1 and at >= $2 order by seq limit 1), \
+        (select seq from bosa_feed_head where part = $1)) \
+        and seq < (select seq from bosa_changes where part = $1 order by seq limit 1) + $3";
 }

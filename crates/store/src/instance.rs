@@ -3,7 +3,7 @@
 use bosa_auth_core::{InstanceId, Timestamp};
 use uuid::Uuid;
 
-use crate::changes::{self, ChangeKind};
+use crate::changes;
 use crate::columns::{Columns, Opaque, statements};
 use crate::db::{Entry, Tx};
 use crate::error::StoreError;
@@ -112,15 +112,7 @@ pub async fn create(
         // Another process was faster: what this one has written must not stay.
         return Err(tx.run_again());
     }
-    tx.execute(CREATE_FEED, params![feed_mark]).await?;
-    changes::append(
-        tx,
-        feed_mark,
-        ChangeKind::Instance,
-        None,
-        None,
-        instance.created_at,
-    );
+    changes::begin(tx, feed_mark, instance.created_at).await?;
     Ok(true)
 }
 
@@ -171,7 +163,6 @@ statements! {
     STATE = "select state from bosa_instance";
     CREATE = "insert into bosa_instance (singleton, id, issuer, state, active_root_key, moved_to, created_at) \
         values (1, $1, $2, $3, $4, $5, $6) on conflict (singleton) do nothing";
-    CREATE_FEED = "insert into bosa_feed_head (singleton, seq, mark) values (1, 0, $1)";
     SET_STATE = "update bosa_instance set state = $1, moved_to = $2";
     SET_ACTIVE_ROOT_KEY = "update bosa_instance set active_root_key = $1";
 }

@@ -149,6 +149,28 @@ fn a_verification_that_begins_after_takes_no_load_that_began_before() {
     run(3, Forget::User);
 }
 
+/// As through two handles, which share one memory.
+#[test]
+fn two_narrowings_at_once_leave_nothing_behind() {
+    under_many_schedules(|| {
+        let world = World::new();
+        let mut threads: Vec<_> = [Forget::User, Forget::Everything]
+            .map(|forget| {
+                let world = world.clone();
+                thread::spawn(move || world.sign_out(forget))
+            })
+            .into();
+        threads.extend((0..2).map(|_| {
+            let world = world.clone();
+            thread::spawn(move || (0..2).for_each(|_| world.verify()))
+        }));
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        world.verify();
+    });
+}
+
 #[test]
 fn a_fill_never_overtakes_a_restart_of_the_feed() {
     run(2, Forget::Everything);

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bosa_auth::{
-    ApiKeyId, Auth, ClientUpdate, Clock as _, PageRequest, UserId, UserModel, UserUpdate,
-};
+use bosa_auth::{Auth, Clock as _, UserId, UserModel};
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
+use crate::acts::Act;
 use crate::support::{Client, World, code, open_apart};
 
 const BOUND: Duration = Duration::from_secs(1);
@@ -47,102 +46,17 @@ impl Two {
         code(service.verify_token(&self.client.key, &self.token).await)
     }
 
+    async fn run(&self, act: Act) {
+        let (client, user) = (self.client.model.id, self.user.id);
+        act.run(&self.world.auth, client, user, &self.token).await;
+    }
+
     /// Whether the other process answers from its memory alone.
     fn remembers(&self) -> bool {
         let Some(tenant) = self.other.try_authenticate_client(&self.client.key) else {
             return false;
         };
         tenant.try_verify_token(&self.token).unwrap().is_some()
-    }
-
-    async fn key_id(&self) -> ApiKeyId {
-        let keys = self.world.auth.create_client_service();
-        let page = keys
-            .list_api_keys(self.client.model.id, PageRequest::default())
-            .await;
-        page.unwrap().items.first().unwrap().id
-    }
-}
-
-/// Every act that narrows what is valid.
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    RevokeToken,
-    SignOut,
-    Reset,
-    Rename,
-    SuspendUser,
-    DeleteUser,
-    SuspendClient,
-    SignOutClient,
-    DeleteClient,
-    RevokeKey,
-    RotateKey,
-}
-
-impl Act {
-    const ALL: [Self; 11] = [
-        Self::RevokeToken,
-        Self::SignOut,
-        Self::Reset,
-        Self::Rename,
-        Self::SuspendUser,
-        Self::DeleteUser,
-        Self::SuspendClient,
-        Self::SignOutClient,
-        Self::DeleteClient,
-        Self::RevokeKey,
-        Self::RotateKey,
-    ];
-
-    async fn run(self, two: &Two) {
-        let (auth, client, user) = (&two.world.auth, two.client.model.id, two.user.id);
-        let tenant = auth.operator().tenant(client).await.unwrap();
-        let update_user = async |identifier: Option<&str>, is_active| {
-            let identifier = identifier.map(str::to_owned);
-            let update = UserUpdate {
-                identifier,
-                is_active,
-            };
-            tenant.update_user(user, update).await.map(drop)
-        };
-        let update_client = async |is_active, sign_out| {
-            let update = ClientUpdate {
-                is_active,
-                sign_out,
-                ..ClientUpdate::default()
-            };
-            auth.operator()
-                .update_client(client, update)
-                .await
-                .map(drop)
-        };
-        let done = match self {
-            Self::RevokeToken => tenant
-                .revoke_token(&two.token)
-                .await
-                .map(|done| assert!(done)),
-            Self::SignOut => tenant.revoke_all_tokens(user).await,
-            Self::Reset => tenant.reset_user_secret(user).await.map(drop),
-            Self::Rename => update_user(Some("another"), None).await,
-            Self::SuspendUser => update_user(None, Some(false)).await,
-            Self::DeleteUser => tenant.delete_user(user).await,
-            Self::SuspendClient => update_client(Some(false), false).await,
-            Self::SignOutClient => update_client(None, true).await,
-            Self::DeleteClient => auth.operator().delete_client(client).await,
-            Self::RevokeKey => {
-                let key = two.key_id().await;
-                auth.operator().revoke_api_key(client, key).await.map(drop)
-            }
-            Self::RotateKey => {
-                let key = two.key_id().await;
-                auth.operator()
-                    .rotate_api_key(client, key, 0)
-                    .await
-                    .map(drop)
-            }
-        };
-        done.unwrap();
     }
 }
 
@@ -168,7 +82,7 @@ on_every_database! {
                 None => TestDatabase::postgres().await,
             };
             let two = Two::new(&db).await;
-            act.run(&two).await;
+            two.run(act).await;
             assert_ne!(two.verify(&two.world.auth).await, "accepted", "{act:?} here");
             assert!(two.remembers(), "{act:?}: within the bound");
             two.other.poll_changes().await.unwrap();
@@ -179,7 +93,7 @@ on_every_database! {
 
     async fn a_process_that_has_not_polled_within_the_bound_reads(db: TestDatabase) {
         let two = Two::new(&db).await;
-        Act::RevokeToken.run(&two).await;
+        two.run(Act::RevokeToken).await;
         two.world.clock.advance(BOUND);
         assert!(two.remembers() && !two.other.readiness().await.stale);
         two.world.clock.advance(Duration::from_micros(1));
@@ -191,7 +105,7 @@ on_every_database! {
 
     async fn a_wall_clock_that_runs_ahead_makes_a_process_read(db: TestDatabase) {
         let two = Two::new(&db).await;
-        Act::SignOut.run(&two).await;
+        two.run(Act::SignOut).await;
         let now = two.world.clock.now();
         two.world.clock.set(now + Duration::from_secs(5));
         assert!(!two.remembers());
@@ -205,7 +119,7 @@ on_every_database! {
 
     async fn a_process_that_wakes_after_the_feed_was_pruned_forgets_everything(db: TestDatabase) {
         let two = Two::new(&db).await;
-        Act::RevokeToken.run(&two).await;
+        two.run(Act::RevokeToken).await;
         let another = two.world.user(&two.client, "bob").await;
         two.world.tenant(&two.client).await.revoke_all_tokens(another.id).await.unwrap();
         two.world.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
@@ -242,7 +156,7 @@ on_every_database! {
             assert_eq!(two.verify(&strict).await, "accepted");
             assert!(strict.try_authenticate_client(&two.client.key).is_none());
         }
-        Act::SignOut.run(&two).await;
+        two.run(Act::SignOut).await;
         assert_eq!(two.verify(&strict).await, "revoked_token");
         assert!(!strict.readiness().await.stale);
         strict.close().await.unwrap();

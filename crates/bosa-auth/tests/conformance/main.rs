@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod acts;
 mod api_keys;
 mod at_rest;
 mod backup;
@@ -21,6 +22,7 @@ mod operations;
 mod races;
 mod records;
 mod repeats;
+mod revocations;
 mod scopes;
 mod settings;
 mod start;

@@ -1,5 +1,7 @@
 //! What an act leaves behind: its audit row, and a row of the feed when it narrows what is valid.
 
+use std::collections::HashSet;
+
 use bosa_auth::{
     ClientUpdate, IntegrationUpdate, NewApiKey, NewUser, ThirdPartyIntegrationAuth, UserUpdate,
 };
@@ -12,18 +14,23 @@ use crate::support::{MASTER_KEY, SIGNING_KEY, World};
 #[derive(Default)]
 struct Seen {
     audit: usize,
-    feed: usize,
+    feed: HashSet<String>,
 }
 
 impl Seen {
     async fn next(&mut self, db: &TestDatabase) -> (Vec<String>, Vec<String>) {
         let audit = column(db, "select action from bosa_audit_events order by at, id").await;
-        let feed = column(db, "select kind from bosa_changes order by seq").await;
-        let new = (audit[self.audit..].to_vec(), feed[self.feed..].to_vec());
-        (self.audit, self.feed) = (audit.len(), feed.len());
-        new
+        let audit = audit[std::mem::replace(&mut self.audit, audit.len())..].to_vec();
+        let feed = column(db, FEED).await.into_iter();
+        let new = feed.filter(|change| self.feed.insert(change.clone()));
+        let kinds =
+            new.filter_map(|change| change.rsplit_once(' ').map(|(_, kind)| kind.to_owned()));
+        (audit, kinds.collect())
     }
 }
+
+const FEED: &str = "select cast(part as text) || '/' || cast(seq as text) || ' ' || kind \
+    from bosa_changes order by part, seq";
 
 async fn column(db: &TestDatabase, sql: &'static str) -> Vec<String> {
     let rows = db.db().read(sql, vec![]).await.unwrap();

@@ -190,21 +190,24 @@ create unique index bosa_integrations_account on bosa_integrations (client_id, u
 create unique index bosa_integrations_one_default on bosa_integrations (client_id, user_id, connector) where selected;
 create index bosa_integrations_data_key on bosa_integrations (client_id, data_key_id);
 
--- The number of the newest change that narrows what is valid. Its row lock makes the order of the
--- numbers the order of the commits, without gaps.
+-- The number of the newest change that narrows what is valid, in each of 16 parts: a client's changes
+-- are all in one. The head's row lock makes the order of a part's numbers the order of the commits,
+-- without gaps.
 create table bosa_feed_head (
-    singleton  bigint not null primary key check (singleton = 1),
-    seq        bigint not null,
-    mark       uuid not null
+    part  bigint not null primary key check (part between 0 and 15),
+    seq   bigint not null,
+    mark  uuid not null
 );
 
 create table bosa_changes (
-    seq        bigint not null primary key,
+    part       bigint not null,
+    seq        bigint not null,
     mark       uuid not null,
     kind       text collate "C" not null,
     client_id  uuid,
     subject    uuid,
-    at         bigint not null
+    at         bigint not null,
+    primary key (part, seq)
 );
 
 -- Who changed what. No foreign keys: a record outlives what it speaks of.

@@ -190,21 +190,24 @@ create unique index bosa_integrations_account on bosa_integrations (client_id, u
 create unique index bosa_integrations_one_default on bosa_integrations (client_id, user_id, connector) where selected;
 create index bosa_integrations_data_key on bosa_integrations (client_id, data_key_id);
 
--- The number of the newest change that narrows what is valid. Its row lock makes the order of the
--- numbers the order of the commits, without gaps.
+-- The number of the newest change that narrows what is valid, in each of 16 parts: a client's changes
+-- are all in one. The head's row lock makes the order of a part's numbers the order of the commits,
+-- without gaps.
 create table bosa_feed_head (
-    singleton  integer not null primary key check (singleton = 1),
-    seq        integer not null,
-    mark       blob not null
+    part  integer not null primary key check (part between 0 and 15),
+    seq   integer not null,
+    mark  blob not null
 ) strict;
 
 create table bosa_changes (
-    seq        integer not null primary key,
+    part       integer not null,
+    seq        integer not null,
     mark       blob not null,
     kind       text not null,
     client_id  blob,
     subject    blob,
-    at         integer not null
+    at         integer not null,
+    primary key (part, seq)
 ) strict;
 
 -- Who changed what. No foreign keys: a record outlives what it speaks of.

@@ -87,7 +87,7 @@ async fn moves(from: TestDatabase, into: TestDatabase) {
     let mut expected = instance_row();
     expected.id = id(0xff);
     assert_eq!(instance::load(&target).await, Ok(Some(expected)));
-    let head = changes::head(&target).await.unwrap().unwrap();
+    let head = changes::head(&target, 0).await.unwrap().unwrap();
     assert_eq!((head.seq, head.mark), (1, Uuid::from_u128(0xfe)));
     let token = tokens::find(&source, ours.token).await;
     assert_eq!(tokens::find(&target, ours.token).await, token);

@@ -12,7 +12,7 @@ on_every_database! {
         let store = Store::new(db.db().clone());
         assert_eq!(instance::load(&store).await, Ok(None));
         assert_eq!(root_keys::canaries(&store).await, Ok(vec![]));
-        assert_eq!(changes::head(&store).await, Ok(None));
+        assert_eq!(changes::head(&store, 0).await, Ok(None));
     }
 
     async fn an_instance_is_made_once(db: TestDatabase) {
