@@ -51,5 +51,6 @@ async fn a_server_that_slept_past_the_bound_and_the_pruned_feed_wakes_with_a_ref
 }
 
 /// As pruning leaves the feed.
-const PRUNE: &str = "delete from bosa_changes where seq < (select seq from bosa_feed_head); \
-    select count(*) from bosa_changes";
+const PRUNE: &str = "delete from bosa_changes c using bosa_feed_head h \
+    where c.part = h.part and c.seq < h.seq; \
+    select max(count) from (select count(*) from bosa_changes group by part) of_part";

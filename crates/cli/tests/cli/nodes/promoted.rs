@@ -148,4 +148,5 @@ async fn a_token_that_the_promoted_standby_never_had_is_refused_although_its_fee
 const END: &str = "select pg_current_wal_flush_lsn()";
 const CUT: &str = "alter system set primary_conninfo = ''";
 const FOLLOWERS: &str = "select count(*) from pg_stat_replication";
-const FEED: &str = "select seq::text || mark::text from bosa_feed_head";
+const FEED: &str =
+    "select string_agg(seq::text || mark::text, ' ' order by part) from bosa_feed_head";
