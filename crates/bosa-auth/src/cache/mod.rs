@@ -11,7 +11,6 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bosa_auth_core::{ApiKeyId, ClientId, Timestamp, TokenId, UserId, UserState};
@@ -22,10 +21,11 @@ use bosa_auth_store::tokens::{TokenRow, TokenWithOwner};
 use bosa_auth_store::{InstanceState, StoreError};
 use uuid::Uuid;
 
-use self::shards::{Shards, Spread};
+use self::shards::{Hit, Shards, Spread};
 
 const SHARDS: usize = 64;
-/// All shards together hold 65,536 entries, about 20 MB.
+/// All shards together hold 65,536 entries, about 20 MB; the places for them take 1 MB, made when
+/// they are first needed.
 const SHARD_CAPACITY: usize = 1024;
 
 /// The memory of one database in this process.
@@ -40,13 +40,15 @@ enum Key {
     Token(TokenId),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Entry {
-    Client(Arc<ClientRow>),
-    User(Arc<KnownUser>),
-    ApiKey(Arc<KnownApiKey>),
-    Token(Arc<KnownToken>),
+    Client(Box<ClientRow>),
+    User(Box<KnownUser>),
+    ApiKey(Box<KnownApiKey>),
+    Token(Box<KnownToken>),
 }
+
+type Remembered = Hit<Key, Entry>;
 
 /// A client key that was accepted.
 #[derive(Debug)]
@@ -73,9 +75,16 @@ struct KnownUser {
 /// Everything that decides about a token, as it was read.
 #[derive(Debug)]
 pub(crate) struct KnownTokenWithOwner {
-    token: Arc<KnownToken>,
-    user: Arc<KnownUser>,
-    client: Arc<ClientRow>,
+    token: Remembered,
+    user: Remembered,
+    client: Remembered,
+}
+
+/// A client key as it was read, with its client.
+#[derive(Debug)]
+pub(crate) struct KnownApiKeyWithClient {
+    key: Remembered,
+    client: Remembered,
 }
 
 /// Everything that decides about a token, wherever it comes from.
@@ -97,34 +106,29 @@ impl Default for VerifyCache {
 }
 
 impl VerifyCache {
-    pub(crate) fn api_key(&self, id: ApiKeyId) -> Option<(Arc<KnownApiKey>, Arc<ClientRow>)> {
-        let Entry::ApiKey(key) = self.0.get(&Key::Credential(id))? else {
-            return None;
+    pub(crate) fn api_key(&self, id: ApiKeyId) -> Option<KnownApiKeyWithClient> {
+        let key = self.0.get(&Key::Credential(id))?;
+        let client = match key.value()? {
+            Entry::ApiKey(key) => self.0.get(&Key::Client(key.row.client_id))?,
+            _ => return None,
         };
-        let client = self.client(key.row.client_id)?;
-        Some((key, client))
+        Some(KnownApiKeyWithClient { key, client })
     }
 
     pub(crate) fn token(&self, id: TokenId) -> Option<KnownTokenWithOwner> {
-        let Entry::Token(token) = self.0.get(&Key::Token(id))? else {
-            return None;
+        let token = self.0.get(&Key::Token(id))?;
+        let (user, client) = match token.value()? {
+            Entry::Token(token) => (
+                self.0.get(&Key::User(token.row.user_id))?,
+                self.0.get(&Key::Client(token.row.client_id))?,
+            ),
+            _ => return None,
         };
-        let Entry::User(user) = self.0.get(&Key::User(token.row.user_id))? else {
-            return None;
-        };
-        let client = self.client(token.row.client_id)?;
-        (user.client_id == client.id).then_some(KnownTokenWithOwner {
+        Some(KnownTokenWithOwner {
             token,
             user,
             client,
         })
-    }
-
-    fn client(&self, id: ClientId) -> Option<Arc<ClientRow>> {
-        match self.0.get(&Key::Client(id))? {
-            Entry::Client(client) => Some(client),
-            _ => None,
-        }
     }
 
     /// Reads a key, and remembers it if `accept` says so; `last_used` gives the second of the last use
@@ -150,7 +154,7 @@ impl VerifyCache {
                 row: found.key.clone(),
             };
             vec![
-                (Key::Credential(found.key.id), Entry::ApiKey(Arc::new(key))),
+                (Key::Credential(found.key.id), Entry::ApiKey(Box::new(key))),
                 client_entry(&found.client),
             ]
         };
@@ -184,8 +188,8 @@ impl VerifyCache {
                 generation: found.user_generation,
             };
             vec![
-                (Key::Token(found.token.id), Entry::Token(Arc::new(token))),
-                (Key::User(found.token.user_id), Entry::User(Arc::new(user))),
+                (Key::Token(found.token.id), Entry::Token(Box::new(token))),
+                (Key::User(found.token.user_id), Entry::User(Box::new(user))),
                 client_entry(&found.client),
             ]
         };
@@ -231,18 +235,36 @@ impl KnownApiKey {
     }
 }
 
+impl KnownApiKeyWithClient {
+    /// Both of them; always there.
+    pub(crate) fn get(&self) -> Option<(&KnownApiKey, &ClientRow)> {
+        match (self.key.value()?, self.client.value()?) {
+            (Entry::ApiKey(key), Entry::Client(client)) => Some((key, client)),
+            _ => None,
+        }
+    }
+}
+
 impl KnownTokenWithOwner {
-    pub(crate) fn facts(&self) -> TokenFacts<'_> {
-        TokenFacts {
-            token: &self.token.row,
-            user_identifier: &self.user.identifier,
-            user_state: self.user.state,
-            user_generation: self.user.generation,
-            client: &self.client,
-            signing_key_is_stored: self.token.signing_key_is_stored,
+    /// `None` when the user is another client's, which no row says.
+    pub(crate) fn facts(&self) -> Option<TokenFacts<'_>> {
+        let (Entry::Token(token), Entry::User(user), Entry::Client(client)) = (
+            self.token.value()?,
+            self.user.value()?,
+            self.client.value()?,
+        ) else {
+            return None;
+        };
+        (user.client_id == client.id).then_some(TokenFacts {
+            token: &token.row,
+            user_identifier: &user.identifier,
+            user_state: user.state,
+            user_generation: user.generation,
+            client,
+            signing_key_is_stored: token.signing_key_is_stored,
             // A moved instance is never remembered, and its move forgets everything.
             instance_state: InstanceState::Open,
-        }
+        })
     }
 }
 
@@ -261,7 +283,7 @@ impl<'a> From<&'a TokenWithOwner> for TokenFacts<'a> {
 }
 
 impl Spread for Key {
-    fn spread(&self) -> usize {
+    fn spread(&self) -> u64 {
         let id = match self {
             Self::Client(id) => id.as_uuid(),
             Self::User(id) => id.as_uuid(),
@@ -270,13 +292,14 @@ impl Spread for Key {
         };
         let (high, low) = id.as_u64_pair();
         // Imported ids may have any bits; ours have random ones at the end.
-        usize::try_from((high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48).unwrap_or(0)
+        let mixed = (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 32)
     }
 }
 
 fn client_entry(client: &ClientRow) -> (Key, Entry) {
     (
         Key::Client(client.id),
-        Entry::Client(Arc::new(client.clone())),
+        Entry::Client(Box::new(client.clone())),
     )
 }

@@ -26,6 +26,35 @@ mod sync {
     pub(super) use shuttle::sync::atomic::{AtomicU64, Ordering};
     pub(super) use shuttle::sync::{Mutex, MutexGuard};
     pub(super) use std::sync::PoisonError;
+
+    use std::ops::Deref;
+
+    /// The library's promise: a value is replaced as a whole, and read after that in any thread.
+    pub(super) struct Swap<T>(Mutex<Option<std::sync::Arc<T>>>);
+
+    impl<T> Swap<T> {
+        pub(super) fn empty() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        pub(super) fn load(&self) -> Loaded<T> {
+            Loaded(self.0.lock().unwrap().clone())
+        }
+
+        pub(super) fn store(&self, value: Option<std::sync::Arc<T>>) {
+            *self.0.lock().unwrap() = value;
+        }
+    }
+
+    pub(super) struct Loaded<T>(Option<std::sync::Arc<T>>);
+
+    impl<T> Deref for Loaded<T> {
+        type Target = Option<std::sync::Arc<T>>;
+
+        fn deref(&self) -> &Self::Target {
+            &self.0
+        }
+    }
 }
 
 const SCHEDULES: usize = 3000;
@@ -33,8 +62,8 @@ const TOKEN: u8 = 0;
 const USER: u8 = 1;
 
 impl Spread for u8 {
-    fn spread(&self) -> usize {
-        usize::from(*self)
+    fn spread(&self) -> u64 {
+        u64::from(*self)
     }
 }
 
@@ -68,7 +97,7 @@ impl World {
     /// One verification: from memory, or from the database and into memory.
     fn accepts(&self) -> bool {
         if let (Some(issued), Some(today)) = (self.memory.get(&TOKEN), self.memory.get(&USER))
-            && issued == today
+            && issued.value() == today.value()
         {
             return true;
         }

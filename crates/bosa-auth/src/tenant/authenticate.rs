@@ -115,21 +115,23 @@ impl Inner {
         self.memory.decide(
             &self.clock,
             |cache| {
-                let (key, client) = cache.api_key(ApiKeyId::from(presented.id()))?;
+                let found = cache.api_key(ApiKeyId::from(presented.id()))?;
+                let (key, _) = found.get()?;
                 // A digest of a former key is to be moved: that takes a write.
                 let is_right = self.digest_keys.with_active(|active, digest_key| {
                     key.row.digest_key_id == active && is_right(presented, digest_key, &key.row)
                 });
-                is_right.then_some((key, client))
+                is_right.then_some(found)
             },
-            |(key, client), now| {
-                if !is_live(&key.row, &client, now) {
+            |found, now| {
+                let (key, client) = found.get()?;
+                if !is_live(&key.row, client, now) {
                     return None;
                 }
                 if key.notes_use(now, ONCE_IN_SECONDS) {
                     self.last_used.note(key.row.id, None, now);
                 }
-                Some(make(&key.row, &client))
+                Some(make(&key.row, client))
             },
         )
     }

@@ -216,7 +216,7 @@ impl Inner {
             &self.clock,
             |cache| cache.token(signed.jti()),
             |found, now| {
-                let facts = found.facts();
+                let facts = found.facts()?;
                 let row = facts.token;
                 let claims = signed.at(now).ok()?;
                 let accepted = client.is_none_or(|client| client == row.client_id)
