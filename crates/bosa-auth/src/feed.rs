@@ -126,9 +126,19 @@ impl Feed {
     /// Two polls at once do no harm: each takes in everything between the position it read and its
     /// own answer, so the position of either is right.
     ///
+    /// `renew` has every connection opened anew: it is called when another server answers than the
+    /// last time, so that what is read from the former one is not remembered, and when a standby
+    /// answers, since a connection to it would do so for ever.
+    ///
     /// # Errors
     /// `DatabaseUnavailable`: nothing was learned.
-    pub(crate) async fn poll(&self, db: &Db, cache: &VerifyCache, clock: &dyn Clock) -> Result<()> {
+    pub(crate) async fn poll(
+        &self,
+        db: &Db,
+        cache: &VerifyCache,
+        clock: &dyn Clock,
+        renew: impl Fn(),
+    ) -> Result<()> {
         let polled = Moment::now(clock);
         let position = self.position().clone();
         // Without a position only the heads are wanted.
@@ -142,6 +152,14 @@ impl Feed {
         let page = changes::poll(db, from, MOST_AT_ONCE)
             .await?
             .ok_or_else(|| Error::internal("the instance has disappeared"))?;
+        if page.heads.len() != changes::PARTS {
+            return Err(Error::internal("the change feed lacks a part"));
+        }
+        let is_another = |position: &Position| position.server != page.server;
+        if !page.is_primary || position.as_ref().is_some_and(is_another) {
+            // Before anything is forgotten: what is being read now is then turned away.
+            renew();
+        }
         if !page.is_primary {
             return Err(StoreError::Unavailable {
                 reason: "the change feed was read from a standby".to_owned(),

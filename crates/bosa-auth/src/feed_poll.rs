@@ -259,7 +259,11 @@ impl Inner {
         };
         let db = self.feed_poll.db.as_ref().unwrap_or(self.store.db());
         let clock = shared.clock.as_ref();
-        shared.feed.poll(db, &shared.cache, clock).await?;
+        let renew = || {
+            db.renew_connections();
+            self.store.db().renew_connections();
+        };
+        shared.feed.poll(db, &shared.cache, clock, renew).await?;
         if let Some(watch) = self.feed_poll.watch().as_mut() {
             watch.seen = version;
         }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::auth::Inner;
 use crate::cache::VerifyCache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feed::{Feed, Moment};
 use crate::feed_poll::{Signal, staleness};
 use crate::settings::Settings;
@@ -125,9 +125,8 @@ impl Memory {
             };
             polled.is_some_and(|polled| !polled.is_older_than(bound, moment))
         });
-        let decision = accept(found, now)?;
         if is_fresh {
-            return Some(decision);
+            return accept(found, now);
         }
         metrics::counter!("bosa_auth_stale_verifications_total").increment(1);
         // The poll reports too, but it may be what hangs.
@@ -179,14 +178,15 @@ impl Trust {
     }
 }
 
-/// By what handles on one database recognise each other: its address without the password; the very
-/// file. A database in memory belongs to one handle.
+/// By what handles on one database recognise each other: its address without the password, and what
+/// its sessions begin with, since that may name another schema; the very file. A database in memory belongs to one handle.
 ///
 /// A copy of a database has the same instance id, so that the id alone would not do; and another
 /// file may come under the same name.
 fn address(settings: &Settings, db: &Db) -> Option<String> {
     if !settings.database.is_sqlite() {
-        return Some(settings.database.to_string());
+        let options = settings.database.session_options().unwrap_or_default();
+        return Some(format!("{} {options}", settings.database));
     }
     let file = db.file()?;
     Some(format!("file {} on device {}", file.inode, file.device))
@@ -263,18 +263,16 @@ impl Inner {
                 .write(move |tx| {
                     let f = f.clone();
                     Box::pin(async move {
-                        match f(&mut *tx).await? {
-                            Outcome::Unchanged(value) => Ok(value),
-                            Outcome::Changed(value) => {
-                                let Change {
-                                    kind,
-                                    client_id,
-                                    subject,
-                                } = change;
-                                changes::append(tx, mark, kind, client_id, subject, at);
-                                Ok(value)
-                            }
+                        let outcome = f(&mut *tx).await?;
+                        if let Outcome::Changed(_) = outcome {
+                            let Change {
+                                kind,
+                                client_id,
+                                subject,
+                            } = change;
+                            changes::append(tx, mark, kind, client_id, subject, at);
                         }
+                        Ok(outcome)
                     })
                 })
                 .await
@@ -283,24 +281,31 @@ impl Inner {
     }
 
     /// Runs a write in a task that the caller cannot stop, and forgets what it changes before this
-    /// returns.
+    /// returns. The others are told unless it is certain that nothing has changed.
     ///
     /// # Errors
     /// What `write` returns; `DatabaseUnavailable` when the runtime is shutting down.
     pub(crate) async fn forgetting<T: Send + 'static>(
         &self,
         change: Change,
-        write: impl Future<Output = Result<T>> + Send + 'static,
+        write: impl Future<Output = Result<Outcome<T>>> + Send + 'static,
     ) -> Result<T> {
-        let forget = ForgetOnDrop {
+        let mut forget = ForgetOnDrop {
             shared: self.memory.shared.clone(),
             signal: self.feed_poll.signal().clone(),
             change,
+            may_have_changed: true,
         };
         let task = async move {
             let written = write.await;
+            forget.may_have_changed = match &written {
+                Ok(Outcome::Changed(_)) => true,
+                Ok(Outcome::Unchanged(_)) => false,
+                // Nothing was there; the others are not woken for every id that somebody tries.
+                Err(error) => !matches!(error, Error::NotFound { .. }),
+            };
             drop(forget);
-            written
+            written.map(|(Outcome::Changed(value) | Outcome::Unchanged(value))| value)
         };
         match tokio::spawn(task.in_current_span()).await {
             Ok(written) => written,
@@ -314,12 +319,15 @@ struct ForgetOnDrop {
     shared: Arc<Shared>,
     signal: Arc<Signal>,
     change: Change,
+    may_have_changed: bool,
 }
 
 impl Drop for ForgetOnDrop {
     fn drop(&mut self) {
         let Change { kind, subject, .. } = self.change;
         self.shared.cache.forget(kind, subject);
-        self.signal.announce();
+        if self.may_have_changed {
+            self.signal.announce();
+        }
     }
 }

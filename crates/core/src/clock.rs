@@ -41,15 +41,14 @@ pub fn from_micros(micros: i64) -> Result<Timestamp, OutOfRange> {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the system's wall clock"
+    )]
     fn now(&self) -> Timestamp {
-        // In microseconds at once, since that is what storage keeps: a value must not change by being
-        // stored and read back.
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        let micros = time
-            .tv_sec
-            .saturating_mul(1_000_000)
-            .saturating_add(time.tv_nsec / 1000);
-        from_micros(micros).unwrap_or(Timestamp::MAX)
+        let now = Timestamp::now();
+        // Storage keeps microseconds: a value must not change by being stored and read back.
+        from_micros(to_micros(now)).unwrap_or(now)
     }
 
     fn monotonic(&self) -> Duration {

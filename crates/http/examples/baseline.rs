@@ -1,9 +1,9 @@
 //! What an answer over HTTP cannot cost less than, for `bench/load.sh`: a bare route that reads the
 //! same request and sends the same bytes, with or without the bare check of the token's signature.
 
-use std::cell::OnceCell;
 use std::sync::Arc;
 
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use jsonwebtoken::crypto::JwtVerifier;
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
+use sha2::Sha256;
 
 const USAGE: &str = "baseline HOST:PORT SETTINGS.json";
 
@@ -38,12 +38,7 @@ enum Check {
 struct Answer {
     headers: HeaderMap,
     body: Bytes,
-    key: Option<(Algorithm, DecodingKey)>,
-}
-
-thread_local! {
-    /// Prepared once for each thread, since it cannot be shared.
-    static VERIFIER: OnceCell<Option<Box<dyn JwtVerifier>>> = const { OnceCell::new() };
+    key: Option<Key>,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -93,7 +88,7 @@ impl Answer {
     fn after_checking(&self, token: Option<&str>) -> Response {
         let good = match &self.key {
             None => true,
-            Some(key) => token.is_some_and(|token| is_signed(token, key)),
+            Some(key) => token.is_some_and(|token| key.has_signed(token)),
         };
         if good {
             (self.headers.clone(), self.body.clone()).into_response()
@@ -104,30 +99,38 @@ impl Answer {
 }
 
 impl Check {
-    fn key(self) -> Result<(Algorithm, DecodingKey), Failure> {
+    fn key(self) -> Result<Key, Failure> {
         Ok(match self {
-            Self::HS256 { secret } => {
-                let key = DecodingKey::from_secret(secret.as_bytes());
-                (Algorithm::HS256, key)
-            }
+            Self::HS256 { secret } => Key::Mac(Hmac::new_from_slice(secret.as_bytes())?),
             Self::EdDSA { public_pem } => {
                 let key = DecodingKey::from_ed_pem(public_pem.as_bytes())?;
-                (Algorithm::EdDSA, key)
+                Key::Signature(ParsedPublicKey::new(&ED25519, key.try_get_as_bytes()?)?)
             }
         })
     }
 }
 
-fn is_signed(token: &str, (algorithm, key): &(Algorithm, DecodingKey)) -> bool {
-    let Some((message, signature)) = token.rsplit_once('.') else {
-        return false;
-    };
-    let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else {
-        return false;
-    };
-    let prepare = || (DEFAULT_PROVIDER.verifier_factory)(algorithm, key).ok();
-    VERIFIER.with(|verifier| match verifier.get_or_init(prepare) {
-        Some(verifier) => verifier.verify(message.as_bytes(), &signature).is_ok(),
-        None => false,
-    })
+/// Ready for use, as the server's own.
+enum Key {
+    Mac(Hmac<Sha256>),
+    Signature(ParsedPublicKey),
+}
+
+impl Key {
+    fn has_signed(&self, token: &str) -> bool {
+        let Some((message, signature)) = token.rsplit_once('.') else {
+            return false;
+        };
+        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else {
+            return false;
+        };
+        match self {
+            Self::Mac(key) => {
+                let mut mac = key.clone();
+                mac.update(message.as_bytes());
+                mac.verify_slice(&signature).is_ok()
+            }
+            Self::Signature(key) => key.verify_sig(message.as_bytes(), &signature).is_ok(),
+        }
+    }
 }

@@ -154,12 +154,21 @@ fn revoke(
         let part = match feed {
             Feed::None => return Ok(()),
             Feed::OneHead => 0,
-            Feed::Parts => token / ROWS_OF_A_TASK % PARTS,
+            Feed::Parts => part_of(token / ROWS_OF_A_TASK),
         };
         let _ = tx.later(ADVANCE, params![part, operation]);
         let _ = tx.later(APPEND, params![part, token]);
         Ok(())
     })
+}
+
+/// As clients fall: some parts have several, others none (SplitMix64).
+fn part_of(client: i64) -> i64 {
+    let mixed = client
+        .wrapping_add(1)
+        .wrapping_mul(-7_046_029_254_386_353_131);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(-4_658_895_280_553_007_687);
+    (mixed ^ (mixed >> 27)).rem_euclid(PARTS)
 }
 
 fn middle(sorted: &[f64]) -> f64 {

@@ -290,23 +290,26 @@ const POLL_SEQ: usize = POLL_PART + 1;
 
 /// The heads, and what follows in each part from the asked number on.
 macro_rules! poll {
-    ($server:literal) => {
+    ($server:literal, $changes:literal) => {
         concat!(
             "with asked (part, since) as (values (0, cast($1 as bigint)), (1, $2), (2, $3), (3, $4), (4, $5), (5, $6), \
             (6, $7), (7, $8), (8, $9), (9, $10), (10, $11), (11, $12), (12, $13), (13, $14), (14, $15), \
             (15, $16)) select ",
             $server,
             ", h.seq, h.mark, h.part, c.seq, c.mark, c.kind, c.client_id, c.subject, c.at \
-            from bosa_feed_head h join asked on asked.part = h.part \
-            left join bosa_changes c on c.part = h.part and c.seq >= asked.since \
-            order by h.part, c.seq limit $17"
+            from bosa_feed_head h join asked on asked.part = h.part left join ",
+            $changes,
+            " order by h.part, c.seq limit $17"
         )
     };
 }
 
-// PostgreSQL only.
+// PostgreSQL only. Each part by its index from the asked number on: the planner does not know how few
+// changes follow, and would read a long feed from end to end at every look.
 const POLL_SERVER: &str = poll!(
-    "not pg_is_in_recovery(), (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint"
+    "not pg_is_in_recovery(), (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint",
+    "lateral (select part, seq, mark, kind, client_id, subject, at from bosa_changes \
+    where part = h.part and seq >= asked.since order by seq limit $17) c on true"
 );
 
 // PostgreSQL only. Whoever has not heard it looks soon anyway, so that it waits for no disk.
@@ -325,7 +328,7 @@ statements! {
     HEAD = "select seq, mark from bosa_feed_head where part = $1";
     SINCE = "select part, seq, mark, kind, client_id, subject, at from bosa_changes \
         where part = $1 and seq >= $2 order by seq limit $3";
-    POLL = poll!("1, 0");
+    POLL = poll!("1, 0", "bosa_changes c on c.part = h.part and c.seq >= asked.since");
     PRUNE = "delete from bosa_changes where part = $1 and seq < coalesce( \
         (select seq from bosa_changes where part = $1 and at >= $2 order by seq limit 1), \
         (select seq from bosa_feed_head where part = $1)) \

@@ -38,8 +38,6 @@ pub(crate) struct PostgresUrl {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) application_name: Option<String>,
     pub(crate) options: Option<String>,
-    /// `target_session_attrs=read-write`.
-    pub(crate) read_write: bool,
 }
 
 /// What libpq calls `sslmode` and `sslrootcert`.
@@ -126,6 +124,15 @@ impl DatabaseUrl {
     pub fn sqlite_memory() -> Self {
         Self {
             target: Target::SqliteMemory,
+        }
+    }
+
+    /// What a session of PostgreSQL begins with, for example the schemas that it looks into.
+    #[must_use]
+    pub fn session_options(&self) -> Option<&str> {
+        match &self.target {
+            Target::Postgres(url) => url.options.as_deref(),
+            Target::SqliteFile(_) | Target::SqliteMemory => None,
         }
     }
 
@@ -258,15 +265,12 @@ fn parse_parameters(url: &mut PostgresUrl, query: &str) -> Result<(), UrlError> 
             "host" => hosts = value.split(',').map(str::to_owned).collect(),
             "port" => ports = parse_ports(&value)?,
             "target_session_attrs" => {
-                url.read_write = match value.as_str() {
-                    "any" => false,
-                    "read-write" => true,
-                    _ => {
-                        return Err(UrlError::ParameterValue {
-                            name: "target_session_attrs",
-                            expected: "any or read-write",
-                        });
-                    }
+                // Nothing else is ever used: a standby lags behind.
+                if !matches!(value.as_str(), "read-write" | "primary") {
+                    return Err(UrlError::ParameterValue {
+                        name: "target_session_attrs",
+                        expected: "read-write, which is always asked for",
+                    });
                 }
             }
             _ => return Err(UrlError::UnknownParameter(name.to_owned())),

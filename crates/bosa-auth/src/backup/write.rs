@@ -18,7 +18,7 @@ use super::format::{FORMAT, Header, Line, VERSION, to_json};
 use super::{BackupMode, BackupReport, Progress};
 use crate::error::{Error, Result};
 use crate::key_files::sync_directory;
-use crate::memory::Change;
+use crate::memory::{Change, Outcome};
 use crate::principal::Operator;
 
 const PAGE: u32 = 1000;
@@ -91,7 +91,9 @@ impl Operator {
                     store
                         .exclusive_write(move |tx| {
                             let job = running.clone();
-                            Box::pin(async move { job.close_and_write(tx).await })
+                            Box::pin(
+                                async move { job.close_and_write(tx).await.map(Outcome::Changed) },
+                            )
                         })
                         .await
                 };

@@ -84,13 +84,8 @@ impl Auth {
         let accept = |found: &ApiKeyWithClient| {
             found.instance_state == InstanceState::Open && is_live(&found.key, &found.client, now)
         };
-        // A use that is due is noted by the caller.
-        let last_used = |row: &ApiKeyRow| match row.last_used_at {
-            Some(stored) if now.as_second() - stored.as_second() < ONCE_IN_SECONDS => {
-                stored.as_second()
-            }
-            _ => now.as_second(),
-        };
+        // Not now: whether the secret is right is not known yet.
+        let last_used = |row: &ApiKeyRow| row.last_used_at.map_or(0, Timestamp::as_second);
         Ok(cache.fill_api_key(read, accept, last_used).await?)
     }
 

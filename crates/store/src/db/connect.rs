@@ -72,9 +72,8 @@ impl Connector {
         if let Some(options) = &url.options {
             config.options(options);
         }
-        if url.read_write {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
+        // A standby lags behind: what it says about a credential may be over.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config
     }
 

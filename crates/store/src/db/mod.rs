@@ -182,6 +182,14 @@ impl Db {
         }
     }
 
+    /// Gives up the connections to PostgreSQL that are open now: those in use are closed when their
+    /// statements are done. What is asked later is asked of the server that answers then.
+    pub fn renew_connections(&self) {
+        if let Arm::Postgres(postgres) = &self.inner.arm {
+            postgres.renew();
+        }
+    }
+
     /// Asks the database for a sign of life.
     ///
     /// # Errors

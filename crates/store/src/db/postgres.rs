@@ -2,10 +2,12 @@
 //!
 //! Nothing outlives a transaction on a connection, so that a transaction pooler may stand between.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Metrics, Object, Pool, PoolError,
+    RecyclingMethod, Runtime, TimeoutType,
 };
 use futures_util::future::{join_all, join3};
 use tokio::time::timeout;
@@ -25,6 +27,8 @@ const TOGETHER: usize = 30;
 
 pub(super) struct Postgres {
     pool: Pool,
+    /// Connections that were opened before are closed instead of used again.
+    renewed: Arc<Mutex<Instant>>,
     begin_read: String,
     begin_write: String,
     patience: Duration,
@@ -42,7 +46,17 @@ impl Postgres {
                 recycling_method: RecyclingMethod::Fast,
             },
         );
+        let renewed = Arc::new(Mutex::new(now()));
+        let oldest = renewed.clone();
+        let is_current =
+            Hook::sync_fn(move |_: &mut ClientWrapper, metrics: &Metrics| {
+                match metrics.created < *oldest.lock().unwrap_or_else(PoisonError::into_inner) {
+                    true => Err(HookError::message("opened before the server changed")),
+                    false => Ok(()),
+                }
+            });
         let pool = Pool::builder(manager)
+            .pre_recycle(is_current)
             .max_size(options.pool_size.max(1))
             .wait_timeout(Some(options.lock_timeout))
             .create_timeout(Some(url.connect_timeout.unwrap_or(CONNECT_TIMEOUT) + GRACE))
@@ -56,6 +70,7 @@ impl Postgres {
         );
         let postgres = Self {
             pool,
+            renewed,
             begin_read: format!("begin read only; {limits}"),
             begin_write: format!("begin; {limits}"),
             patience: options.statement_timeout + GRACE,
@@ -175,6 +190,12 @@ impl Postgres {
         })
     }
 
+    /// Uses no connection again that is open now.
+    pub(super) fn renew(&self) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = now();
+        self.pool.retain(|_, _| false);
+    }
+
     pub(super) fn close(&self) {
         self.pool.close();
     }
@@ -209,6 +230,14 @@ impl ReadRepeats {
         }
         Err(failure.error)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pool notes by this clock when it opened a connection"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// A transaction on a pooled connection; dropped while open, it closes the connection.

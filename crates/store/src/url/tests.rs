@@ -98,7 +98,6 @@ fn known_parameters_of_libpq_are_honoured() {
     );
     assert_eq!(url.connect_timeout, Some(Duration::from_secs(3)));
     assert_eq!(url.application_name.as_deref(), Some("a b"));
-    assert!(url.read_write);
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Tenant {
     /// token, only that [`verify_token`](Self::verify_token) has to read.
     ///
     /// # Errors
-    /// `PermissionDenied`: the key lacks `tokens:verify`.
+    /// `PermissionDenied`: the key lacks `tokens:verify`. `InvalidToken`: the signature or a claim is
+    /// wrong, which no reading would change.
     pub fn try_verify_token(&self, token: &str) -> Result<Option<VerifiedToken>> {
         self.require(Scope::TokensVerify)?;
         let Ok(parsed) = ParsedToken::parse(token) else {
