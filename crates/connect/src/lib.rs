@@ -1,0 +1,44 @@
+//! Third parties as declarations: what a connector is, where its endpoints lie, and which hosts may
+//! ever be asked for it.
+//!
+//! A [`Provider`] is read from a TOML file. The built-in ones are part of the program, and a
+//! directory of the user's own adds to them or replaces them; together they are the [`Catalogue`].
+//!
+//! ```
+//! use bosa_auth_connect::Catalogue;
+//!
+//! let catalogue = Catalogue::load(None)?;
+//! let zendesk = catalogue.get("zendesk")?;
+//! let oauth = zendesk.oauth.as_ref().unwrap();
+//! let variables = [("subdomain".to_owned(), "acme".to_owned())].into();
+//! let token = oauth.resolve(&oauth.token_endpoint, &variables)?;
+//! assert_eq!(token.as_str(), "https://acme.zendesk.com/oauth/tokens");
+//!
+//! let elsewhere = [("subdomain".to_owned(), "example.com/".to_owned())].into();
+//! assert!(oauth.resolve(&oauth.token_endpoint, &elsewhere).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod built_in;
+mod catalogue;
+mod check;
+mod credential;
+mod declaration;
+mod endpoint;
+mod host;
+mod pointer;
+mod problem;
+mod provider;
+mod schema;
+
+pub use catalogue::{Catalogue, LookupError};
+pub use credential::{Credential, CredentialKind};
+pub use endpoint::{Endpoint, EndpointError, Variables};
+pub use host::{HostPattern, Hosts};
+pub use pointer::Pointer;
+pub use problem::{Place, Problem, Problems};
+pub use provider::{
+    ClientAuthentication, Identity, IdentityMethod, IdentitySource, Lifetime, OAuth, Origin,
+    Provider, RefreshToken, RequestFormat, Variable,
+};
+pub use schema::{Property, PropertyType, Schema, Violation};
