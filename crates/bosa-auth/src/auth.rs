@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use bosa_auth_connect::Catalogue;
 use bosa_auth_core::vault::RootKeyring;
 use bosa_auth_core::{
     Actor, AuditAction, AuditEvent, ClientId, Clock, Entropy, InstanceId, NodeId, OperationId,
@@ -55,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) maintenance: Maintenance,
     pub(crate) memory: Memory,
     pub(crate) feed_poll: FeedPoll,
+    /// Replaced as a whole when the user's own files are read again.
+    pub(crate) connectors: ArcSwap<Catalogue>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     master_keys: MasterKeys,
@@ -203,6 +207,7 @@ impl Auth {
             root_keys: custody.root_keys,
             master_keys: custody.master_keys,
             store,
+            connectors: ArcSwap::from_pointee(std::mem::take(&mut settings.connectors)),
             settings,
             active_root_key,
             digest_keys,

@@ -106,6 +106,7 @@ pub use bosa_auth_core::{
     ApiKeyId, AuthStatus, ClientId, Clock, Entropy, IntegrationId, ManualClock, Scope, ScopeSet,
     Secret, SeededEntropy, SystemClock, SystemEntropy, Timestamp, TokenId, UserId,
 };
+pub use connectors::Connector;
 pub use doctor::{Finding, Severity, doctor};
 pub use error::{Error, ErrorKind, Result};
 pub use global::{initialize_authentication_db, shutdown};

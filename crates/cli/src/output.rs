@@ -37,6 +37,24 @@ impl Output {
         print(&lines)
     }
 
+    /// Prints one thing with members of its own: JSON, or a line for each value under its dotted
+    /// name, the members of `first` before the others.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn details(self, item: &impl Serialize, first: &[&str]) -> Result<(), Failure> {
+        if self.format == Format::Json {
+            return print_json(item);
+        }
+        let lines = detail_lines(&to_value(item)?, first);
+        let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let text: String = lines
+            .iter()
+            .map(|(name, value)| format!("{name:width$}  {value}\n"))
+            .collect();
+        print(&text)
+    }
+
     /// Prints a list: JSON, or a table of the named columns.
     ///
     /// # Errors
@@ -78,6 +96,9 @@ impl Output {
     }
 }
 
+/// A list that is longer has a line for each of its items.
+const LONG_LIST: usize = 80;
+
 /// Lays out a table of the named columns.
 pub(crate) fn table(items: &[impl Serialize], columns: &[&str]) -> Result<String, Failure> {
     let mut table = Table::new();
@@ -97,6 +118,46 @@ pub(crate) fn table(items: &[impl Serialize], columns: &[&str]) -> Result<String
         column.set_padding((0, 2));
     }
     Ok(table.trim_fmt())
+}
+
+fn detail_lines(item: &Value, first: &[&str]) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for name in first {
+        if let Some(value) = item.get(name) {
+            add_detail(name, value, &mut lines);
+        }
+    }
+    let others = item.as_object().into_iter().flatten();
+    for (name, value) in others.filter(|(name, _)| !first.contains(&name.as_str())) {
+        add_detail(name, value, &mut lines);
+    }
+    lines
+}
+
+fn add_detail(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                add_detail(&format!("{name}.{}", escaped(member)), value, lines);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                add_detail(&format!("{name}.{}", index + 1), item, lines);
+            }
+        }
+        // What is blank would not be seen.
+        Value::String(text) if text.trim().is_empty() => {
+            lines.push((name.to_owned(), format!("{text:?}")));
+        }
+        Value::Array(items) if cell(name, value).len() > LONG_LIST => {
+            for (index, item) in items.iter().enumerate() {
+                let name = if index == 0 { name } else { "" };
+                lines.push((name.to_owned(), cell(name, item)));
+            }
+        }
+        plain => lines.push((name.to_owned(), cell(name, plain))),
+    }
 }
 
 fn to_value(item: &impl Serialize) -> Result<Value, Failure> {
@@ -172,6 +233,29 @@ mod tests {
         assert_eq!(cell("expires_at", &json!(1)), "1970-01-01T00:00:01Z");
         assert_eq!(cell("any", &json!(["a", "b"])), "a b");
         assert_eq!(cell("any", &json!("a\u{1b}[31mb\n")), "a\\u{1b}[31mb\\n");
+    }
+
+    #[test]
+    fn details_are_lines_under_dotted_names() {
+        let long = ["a".repeat(50), "b".repeat(50)];
+        let item = json!({
+            "b": {"d": [1, 2], "c": true}, "a": null, "list": [{"x": 1}, {"x": 2}], "name": "n",
+            "long": long, "separator": " "
+        });
+        let [first, second] = [long[0].as_str(), long[1].as_str()];
+        let expected = [
+            ("name", "n"),
+            ("a", "-"),
+            ("b.c", "yes"),
+            ("b.d", "1 2"),
+            ("list.1.x", "1"),
+            ("list.2.x", "2"),
+            ("long", first),
+            ("", second),
+            ("separator", "\" \""),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(detail_lines(&item, &["name", "absent"]), expected);
     }
 
     #[test]

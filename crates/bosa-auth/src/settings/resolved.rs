@@ -1,8 +1,9 @@
 //! Settings parsed into their types; what is wrong with them is found here, once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bosa_auth_connect::Catalogue;
 use bosa_auth_core::Secret;
 use bosa_auth_core::password::Argon2Cost;
 use bosa_auth_core::token::{Algorithm, SigningKey};
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) argon2_cost: Argon2Cost,
     pub(crate) argon2_memory_mib: u32,
     pub(crate) require_client_key: bool,
+    pub(crate) connectors: Catalogue,
 }
 
 impl Settings {
@@ -73,6 +75,7 @@ impl Settings {
         let staleness = problems.take(number(configuration, table::STALENESS, 0, 60_000));
         let issuer = problems.take(issuer(configuration));
         let require_client_key = problems.take(flag(configuration, table::REQUIRE_CLIENT_KEY));
+        let connectors = problems.take(connectors(configuration));
         if let (Some(cost), Some(memory)) = (&argon2_cost, argon2_memory)
             && u64::from(cost.memory_kib) > u64::from(memory) * 1024
         {
@@ -97,6 +100,7 @@ impl Settings {
             Some(staleness_ms),
             Some(issuer),
             Some(require_client_key),
+            Some(connectors),
         ) = (
             database,
             algorithm,
@@ -111,6 +115,7 @@ impl Settings {
             staleness,
             issuer,
             require_client_key,
+            connectors,
         )
         else {
             return Err(Error::configuration("a setting has no value"));
@@ -132,6 +137,7 @@ impl Settings {
             argon2_cost,
             argon2_memory_mib,
             require_client_key,
+            connectors,
         })
     }
 }
@@ -343,6 +349,21 @@ fn issuer(configuration: &Configuration) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// The built-in connectors and those of the user's own directory.
+fn connectors(configuration: &Configuration) -> Result<Catalogue, String> {
+    let directory = configuration.get(table::CONNECTORS_DIR);
+    if directory == Some("") {
+        return Err(format!("{} is empty", table::CONNECTORS_DIR));
+    }
+    Catalogue::load(directory.map(Path::new)).map_err(|problems| {
+        let lines = problems.as_slice().iter();
+        let lines: Vec<String> = lines
+            .map(|problem| format!("{}: {problem}", table::CONNECTORS_DIR))
+            .collect();
+        lines.join("\n")
+    })
 }
 
 fn root_keys(configuration: &Configuration) -> Result<Option<RootKeyring>, String> {

@@ -55,6 +55,7 @@ pub(crate) const TOKEN_SLIDING: &str = "BOSA_AUTH_TOKEN_SLIDING";
 pub(crate) const REQUIRE_CLIENT_KEY: &str = "BOSA_AUTH_REQUIRE_CLIENT_KEY";
 pub(crate) const STALENESS: &str = "BOSA_AUTH_STALENESS_MS";
 pub(crate) const POOL_SIZE: &str = "BOSA_AUTH_DATABASE_POOL_SIZE";
+pub(crate) const CONNECTORS_DIR: &str = "BOSA_AUTH_CONNECTORS_DIR";
 
 /// Every setting, in the order in which they are shown.
 pub const SETTINGS: &[SettingSpec] = &[
@@ -142,6 +143,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "database_pool_size",
         Some("16"),
         "largest number of PostgreSQL connections; two more follow what other processes change",
+    ),
+    plain(
+        CONNECTORS_DIR,
+        "connectors_dir",
+        None,
+        "directory of connector files of your own, NAME.toml each; they come before built-in ones of the same name; read again on SIGHUP",
     ),
     plain(
         "BOSA_AUTH_LISTEN",

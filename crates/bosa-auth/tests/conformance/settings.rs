@@ -95,6 +95,12 @@ async fn settings_that_cannot_be_used_are_named() {
             "0",
             "BOSA_AUTH_DATABASE_POOL_SIZE",
         ),
+        ("BOSA_AUTH_CONNECTORS_DIR", "", "BOSA_AUTH_CONNECTORS_DIR"),
+        (
+            "BOSA_AUTH_CONNECTORS_DIR",
+            "no/such/directory",
+            "BOSA_AUTH_CONNECTORS_DIR: no/such/directory: cannot be read",
+        ),
         (
             "AUTH_SECRET_KEY_PREVIOUS",
             "a,,b",
@@ -305,4 +311,42 @@ async fn the_process_wide_instance_is_installed_once_and_can_be_replaced_after_s
         "accepted"
     );
     shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_connectors_are_read_again_and_a_bad_file_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("acme.toml");
+    let text = |kind: &str| {
+        format!(
+            "title = \"Acme\"\ndocumentation = [\"https://acme.example/\"]\n[[credentials]]\n\
+             kind = \"{kind}\"\ntitle = \"Key\"\ndescription = \"On the page of the account.\"\n"
+        )
+    };
+    fs::write(&file, text("api_key")).unwrap();
+    let path = directory.path().to_str().unwrap();
+    let auth = start(&[
+        ("DATABASE_AUTHENTICATION_URL", "sqlite://"),
+        ("BOSA_AUTH_CONNECTORS_DIR", path),
+    ])
+    .await
+    .unwrap();
+    assert!(auth.connector_names().contains(&"acme".to_owned()));
+    assert_eq!(auth.connector("acme").unwrap().takes(), ["api_key"]);
+    assert_eq!(code(auth.connector("unknown")), "not_found");
+    assert_eq!(code(auth.connector("No Name")), "invalid_input");
+
+    fs::write(&file, text("key")).unwrap();
+    let refused = auth.reload_connectors().unwrap_err();
+    assert_eq!(refused.code(), "configuration");
+    assert!(refused.to_string().contains("acme.toml:4:8: "), "{refused}");
+    assert_eq!(auth.connector("acme").unwrap().takes(), ["api_key"]);
+
+    fs::write(&file, text("bearer")).unwrap();
+    assert_eq!(auth.reload_connectors().unwrap(), 1);
+    assert_eq!(auth.connector("acme").unwrap().takes(), ["bearer"]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(auth.reload_connectors().unwrap(), 0);
+    assert_eq!(code(auth.connector("acme")), "not_found");
+    auth.close().await.unwrap();
 }

@@ -40,11 +40,13 @@ impl ServeArgs {
 }
 
 /// Serves until the process is told to stop (SIGINT or SIGTERM), then finishes what is in flight.
+/// SIGHUP reads the user's own connector files again.
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let configuration = &context.configuration;
     check(configuration)?;
     let config = HttpConfig::from_configuration(configuration)?;
     let stop = stop_signal()?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(no_signals)?;
     // Listening first: a start that finds its address taken leaves nothing behind.
     let listeners = listen(configuration).await?;
     let auth = Auth::open_configured(configuration, OpenMode::Create).await?;
@@ -57,11 +59,32 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     }
     auth.start_maintenance();
     Welcome::new(configuration, auth.description(), &listeners)?.print(context.output);
+    let reloading = auth.clone();
+    let reloads = tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            reload_connectors(reloading.clone()).await;
+        }
+    });
     let served = bosa_auth_http::serve(auth.clone(), config, listeners, stop).await;
+    reloads.abort();
     if let Err(error) = auth.close().await {
         tracing::warn!(%error, "the instance did not close cleanly");
     }
     served.map_err(|error| Failure::io("cannot serve", &error))
+}
+
+/// Reads the user's own connector files again; a bad one leaves everything as it was.
+async fn reload_connectors(auth: Auth) {
+    let reload = tokio::task::spawn_blocking(move || auth.reload_connectors());
+    match reload.await {
+        Ok(Ok(count)) => tracing::info!(count, "read the connector files again"),
+        Ok(Err(error)) => {
+            for problem in error.to_string().lines() {
+                tracing::error!("the former connectors stay: {problem}");
+            }
+        }
+        Err(error) => tracing::error!(%error, "the connector files were not read"),
+    }
 }
 
 /// Checks the settings of the server.
@@ -125,15 +148,18 @@ async fn bind(address: &str, flag: &str) -> Result<TcpListener, Failure> {
 
 /// Completes at the first SIGINT or SIGTERM.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send, Failure> {
-    let failed = |error: std::io::Error| Failure::io("cannot wait for signals", &error);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
     })
+}
+
+fn no_signals(error: std::io::Error) -> Failure {
+    Failure::io("cannot wait for signals", &error)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod archives;
 mod arguments;
+mod connectors;
 mod freshness;
 mod nodes;
 mod pages;

@@ -224,7 +224,11 @@ on_every_database! {
         let token = world.json(&["token", "issue", "ana", "--client", "acme"]);
 
         let connectors = world.json(&["connector", "list"]);
-        assert!(connectors.as_array().unwrap().contains(&json!("github")));
+        let github = connectors.as_array().unwrap().iter().find(|one| one["name"] == "github");
+        let shown = json!({
+            "name": "github", "title": "GitHub", "takes": ["oauth", "bearer"], "source": "built-in"
+        });
+        assert_eq!(github, Some(&shown));
         let roots = world.json(&["root-key", "list"]);
         assert_eq!(roots[0]["id"], "k1");
         assert_eq!(roots[0]["is_active"], true);
