@@ -1,4 +1,4 @@
-//! A standby that takes over without the last commits.
+//! A standby without the last commits: asked by mistake, and taking over.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -145,7 +145,33 @@ async fn a_token_that_the_promoted_standby_never_had_is_refused_although_its_fee
     group.nothing_returns().await;
 }
 
+/// As when a name leads to another server before that one has been promoted, or by mistake.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_are_led_to_a_standby_answer_nothing_from_it_and_come_back() {
+    let (primary, mut group) = Primary::start().await;
+    let (kept, revoked) = (group.token().await, group.token().await);
+    for credentials in [&kept, &revoked] {
+        group.remember(credentials).await;
+    }
+    let standby = primary.late_standby().await;
+    group.revoke(0, &revoked).await;
+    primary.line.turn_to(standby.port());
+    primary.cluster.session().await.run(END_OTHERS).await;
+    sleep_until(Instant::now() + BOUND).await;
+    for node in &group.nodes {
+        for credentials in [&kept, &revoked] {
+            assert_eq!(node.verify(credentials).await, UNAVAILABLE);
+        }
+    }
+    primary.line.turn_to(primary.cluster.port());
+    until_resumed(&group, &kept, &[&revoked]).await;
+    group.end_token(0).await;
+    group.nothing_returns().await;
+}
+
 const END: &str = "select pg_current_wal_flush_lsn()";
+const END_OTHERS: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
+    where backend_type = 'client backend' and pid <> pg_backend_pid()";
 const CUT: &str = "alter system set primary_conninfo = ''";
 const FOLLOWERS: &str = "select count(*) from pg_stat_replication";
 const FEED: &str =
