@@ -42,7 +42,7 @@ def machine():
         pass
     return {
         "processor": model or platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }

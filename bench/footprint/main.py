@@ -20,7 +20,7 @@ from server import MASTER_KEY, PATIENCE, Keys, Server, bosa_auth  # noqa: E402
 STARTS = 15
 SETTLED = 3
 LOAD_SECONDS = 5
-USERS = 24
+USERS = 64
 LOGIN_THREADS = 8
 LOGIN_SECONDS = 6
 IDLE_SECONDS = 15
