@@ -1,8 +1,12 @@
 //! Third parties as declarations: what a connector is, where its endpoints lie, and which hosts may
-//! ever be asked for it.
+//! ever be asked for it; and the client side of their OAuth 2.0.
 //!
 //! A [`Provider`] is read from a TOML file. The built-in ones are part of the program, and a
 //! directory of the user's own adds to them or replaces them; together they are the [`Catalogue`].
+//!
+//! What goes to a provider and what is made of its answers are pure functions:
+//! [`authorization_url`], [`token_request`], [`parse_token_response`], [`identity_from_tokens`].
+//! [`Outbound`] is the only part that talks to anybody.
 //!
 //! ```
 //! use bosa_auth_connect::Catalogue;
@@ -19,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod authorization;
 mod built_in;
 mod catalogue;
 mod check;
@@ -26,15 +31,29 @@ mod credential;
 mod declaration;
 mod endpoint;
 mod host;
+mod identity;
+mod outbound;
 mod pointer;
 mod problem;
 mod provider;
 mod schema;
+mod token_request;
+mod token_response;
 
+pub use authorization::{
+    AuthorizationRequest, CodeVerifier, authorization_url, random_text, scopes_asked,
+};
 pub use catalogue::{Catalogue, LookupError};
 pub use credential::{Credential, CredentialKind};
 pub use endpoint::{Endpoint, EndpointError, Variables};
 pub use host::{HostPattern, Hosts};
+pub use identity::{
+    AccountIdentity, IdentityError, identity_from_tokens, identity_request, parse_identity,
+};
+pub use outbound::{
+    DEFAULT_TIMEOUT, Lost, NotSent, Outbound, OutboundError, OutboundOptions, Request, Response,
+    TlsSetupError,
+};
 pub use pointer::Pointer;
 pub use problem::{Place, Problem, Problems};
 pub use provider::{
@@ -42,3 +61,5 @@ pub use provider::{
     Provider, RefreshToken, RequestFormat, Variable,
 };
 pub use schema::{Property, PropertyType, Schema, Violation};
+pub use token_request::{ClientCredentials, Grant, revocation_request, token_request};
+pub use token_response::{ProviderWords, TokenError, TokenResponse, parse_token_response};
