@@ -34,6 +34,7 @@ mod host;
 mod identity;
 mod outbound;
 mod pointer;
+mod probe;
 mod problem;
 mod provider;
 mod schema;
@@ -55,6 +56,7 @@ pub use outbound::{
     TlsSetupError,
 };
 pub use pointer::Pointer;
+pub use probe::{ProbeFinding, ProbeRequest, Verdict, probe};
 pub use problem::{Place, Problem, Problems};
 pub use provider::{
     ClientAuthentication, Identity, IdentityMethod, IdentitySource, Lifetime, OAuth, Origin,

@@ -236,7 +236,7 @@ fn refusal(document: &Value) -> Option<ProviderWords> {
 }
 
 /// A provider's words: short, on one line, without what a terminal could take for orders.
-fn words_of(value: &Value) -> Option<String> {
+pub(crate) fn words_of(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -301,6 +301,11 @@ const NOT_NOW: &[&str] = &[
     "slow_down",
     "temporarily_unavailable",
 ];
+
+/// Whether a code refuses the grant alone, and so accepts the client.
+pub(crate) fn is_refused_grant(code: &str) -> bool {
+    GRANT_REFUSED.contains(&code.to_ascii_lowercase().as_str())
+}
 
 /// A known code counts more than the status, whatever that is.
 fn judged(words: ProviderWords, status: u16, unavailable: TokenError) -> TokenError {
