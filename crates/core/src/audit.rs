@@ -86,10 +86,24 @@ text_enum! {
         IntegrationSelect = "integration.select",
         /// An integration was deleted.
         IntegrationDelete = "integration.delete",
+        /// A user was sent a page from which an account can be connected.
+        IntegrationConnectBegin = "integration.connect_begin",
+        /// An account was connected through its provider.
+        IntegrationConnect = "integration.connect",
+        /// The client took over an account that waited for its code.
+        IntegrationComplete = "integration.complete",
+        /// The provider refused to refresh an integration's authorization for good.
+        IntegrationRefreshRefuse = "integration.refresh_refuse",
+        /// The settings of a connector were stored.
+        ConnectorSet = "connector.set",
+        /// The settings of a connector were removed.
+        ConnectorUnset = "connector.unset",
         /// A new signing key became the active one.
         SigningKeyRotate = "signing_key.rotate",
         /// A signing key stopped being accepted.
         SigningKeyRetire = "signing_key.retire",
+        /// The replacement of every key that seals values was begun.
+        VaultRekey = "vault.rekey",
         /// Everything was read for a backup.
         InstanceBackup = "instance.backup",
         /// The instance was closed by a backup that moves it.

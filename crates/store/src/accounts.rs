@@ -132,7 +132,7 @@ impl ClientScope<&mut Tx> {
         id: IntegrationId,
         change: &IntegrationChange,
     ) -> Result<Option<IntegrationRow>, StoreError> {
-        let _locks = self.source.later(LOCK_SET_OF, params![self.client_id, id]);
+        self.lock_set_of_later(id);
         let row = self
             .source
             .query_opt(
@@ -164,7 +164,7 @@ impl ClientScope<&mut Tx> {
         status: AuthStatus,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let _locks = self.source.later(LOCK_SET_OF, params![self.client_id, id]);
+        self.lock_set_of_later(id);
         let changed = self
             .source
             .execute(
@@ -173,6 +173,11 @@ impl ClientScope<&mut Tx> {
             )
             .await?;
         Ok(changed == 1)
+    }
+
+    /// Updates the set of an account first, with the next statement.
+    pub(crate) fn lock_set_of_later(&mut self, id: IntegrationId) {
+        let _locks = self.source.later(LOCK_SET_OF, params![self.client_id, id]);
     }
 
     /// Removes an account; `None` when the user has no such account. Removing the default makes the

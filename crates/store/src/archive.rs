@@ -227,10 +227,15 @@ const TABLES: &[Definition] = tables! {
     carried bosa_digest_keys [id Uuid] root_key_id Text, sealed Bytes, state Text, created_at Int;
     carried bosa_signing_keys [kid Text] algorithm Text, root_key_id Text, sealed Bytes, state Text,
         created_at Int;
+    carried bosa_connector_keys [id Uuid] root_key_id Text, sealed Bytes, state Text, created_at Int;
+    carried bosa_shared_connector_settings [connector Text] settings Text, sealed Bytes,
+        connector_key_id Uuid, version Int, created_at Int, updated_at Int;
     carried bosa_clients [id Uuid] name Text, state Text, can_get_integrations Bool, generation Int,
         version Int, created_at Int, updated_at Int;
     carried bosa_data_keys [client_id Uuid, id Uuid] root_key_id Text, sealed Bytes, state Text,
         created_at Int;
+    carried bosa_connector_settings [client_id Uuid, connector Text] settings Text, sealed Bytes,
+        data_key_id Uuid, version Int, created_at Int, updated_at Int;
     carried bosa_api_keys [client_id Uuid, id Uuid] form Text, digest Bytes, digest_key_id Uuid,
         preview Text, scopes Text, expires_at Int, last_used_at Int, revoked_at Int, created_at Int;
     carried bosa_users [client_id Uuid, id Uuid] identifier Text, state Text, generation Int,
@@ -243,6 +248,18 @@ const TABLES: &[Definition] = tables! {
     carried bosa_integrations [client_id Uuid, id Uuid] user_id Uuid, connector Text,
         user_identifier Text, auth_scopes Text, sealed Bytes, data_key_id Uuid, version Int,
         auth_status Text, subject Text, selected Bool, created_at Int, updated_at Int;
+    carried bosa_integration_grants [client_id Uuid, integration_id Uuid] oauth_client_id Text,
+        expires_at Int, sealed Bytes, data_key_id Uuid, rotates Bool, refreshed_at Int,
+        next_refresh_at Int, needs_reauth_reason Text, needs_reauth_at Int, completion_digest Bytes,
+        completion_digest_key_id Uuid, completion_expires_at Int;
+    left bosa_refresh_leases [client_id Uuid, integration_id Uuid] holder Uuid, held_until Int,
+        sent_at Int, sent_by Uuid;
+    left bosa_connect_states [client_id Uuid, id Uuid] user_id Uuid, connector Text, api_key_id Uuid,
+        return_address Text, page_digest Bytes, state_digest Bytes, cookie_digest Bytes,
+        digest_key_id Uuid, sealed Bytes, data_key_id Uuid, auth_scopes Text, created_at Int,
+        expires_at Int;
+    left bosa_rekey [singleton Int] operation_id Uuid, started_at Int, actor_kind Text, actor_id Uuid,
+        resealed Int, updated_at Int;
     left bosa_feed_head [part Int] seq Int, mark Uuid;
     left bosa_changes [part Int, seq Int] mark Uuid, kind Text, client_id Uuid, subject Uuid, at Int;
     carried bosa_audit_events [id Uuid] at Int, actor_kind Text, actor_id Uuid, action Text,

@@ -12,14 +12,20 @@ use crate::store::{Source, Store};
 /// users in `users`, tokens in `tokens`, and so on.
 ///
 /// Statements on tenant data outside it are a closed list, which a test holds to. Before the client
-/// is known: [`api_keys::find`](crate::api_keys::find), [`users::find`](crate::users::find) and
-/// [`tokens::find`](crate::tokens::find). Over all clients:
+/// is known: [`api_keys::find`](crate::api_keys::find), [`users::find`](crate::users::find),
+/// [`tokens::find`](crate::tokens::find), [`connect_states::find_page`](crate::connect_states::find_page)
+/// and [`connect_states::consume`](crate::connect_states::consume). Over all clients:
 /// [`api_keys::touch`](crate::api_keys::touch), [`api_keys::revoke_all`](crate::api_keys::revoke_all),
 /// [`tokens::prune`](crate::tokens::prune),
-/// [`data_keys::clients_under`](crate::data_keys::clients_under), the `usage` of digest keys and root
-/// keys, [`counts`](crate::counts()) and [`archive`](crate::archive). The rows of `clients`
-/// themselves, the keys of the instance, the change feed, the audit and the idempotency records
-/// belong to the instance.
+/// [`connect_states::prune`](crate::connect_states::prune),
+/// [`grants::due`](crate::grants::due), [`grants::uncompleted`](crate::grants::uncompleted),
+/// [`grants::mark_unverified`](crate::grants::mark_unverified),
+/// [`data_keys::clients_under`](crate::data_keys::clients_under),
+/// [`data_keys::clients_with_keys_before`](crate::data_keys::clients_with_keys_before),
+/// [`rekey::remaining`](crate::rekey::remaining), [`rekey::finish`](crate::rekey::finish), the `usage`
+/// of digest keys and root keys, [`counts`](crate::counts()) and [`archive`](crate::archive). The rows
+/// of `clients` themselves, the keys and connector settings of the instance, the change feed, the audit
+/// and the idempotency records belong to the instance.
 #[derive(Debug)]
 pub struct ClientScope<S> {
     pub(crate) source: S,

@@ -238,12 +238,14 @@ fn read(row: &Row) -> Result<ClientRow, StoreError> {
 }
 
 /// What refers to other rows goes before them.
-const DELETE_ORDER: [&str; 6] = [
+const DELETE_ORDER: [&str; 8] = [
     DELETE_TOKENS,
+    DELETE_CONNECT_STATES,
     DELETE_INTEGRATIONS,
     DELETE_SETS,
     DELETE_USERS,
     DELETE_API_KEYS,
+    DELETE_CONNECTOR_SETTINGS,
     DELETE_DATA_KEYS,
 ];
 
@@ -266,6 +268,8 @@ statements! {
         version = version + 1, updated_at = $2 where id = $1 and state <> 'deleting'";
     DELETE_TOKENS = "delete from bosa_tokens where client_id = $1 and id in \
         (select id from bosa_tokens where client_id = $1 limit $2)";
+    DELETE_CONNECT_STATES = "delete from bosa_connect_states where client_id = $1 and id in \
+        (select id from bosa_connect_states where client_id = $1 limit $2)";
     DELETE_INTEGRATIONS = "delete from bosa_integrations where client_id = $1 and id in \
         (select id from bosa_integrations where client_id = $1 limit $2)";
     DELETE_SETS = "delete from bosa_integration_sets where client_id = $1 and user_id in \
@@ -274,6 +278,8 @@ statements! {
         (select id from bosa_users where client_id = $1 limit $2)";
     DELETE_API_KEYS = "delete from bosa_api_keys where client_id = $1 and id in \
         (select id from bosa_api_keys where client_id = $1 limit $2)";
+    DELETE_CONNECTOR_SETTINGS = "delete from bosa_connector_settings where client_id = $1 and connector in \
+        (select connector from bosa_connector_settings where client_id = $1 limit $2)";
     DELETE_DATA_KEYS = "delete from bosa_data_keys where client_id = $1 and id in \
         (select id from bosa_data_keys where client_id = $1 limit $2)";
     DELETE = "delete from bosa_clients where id = $1 and state = 'deleting'";

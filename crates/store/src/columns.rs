@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+use uuid::Uuid;
+
 use crate::db::{Column, Param, Row};
 use crate::error::StoreError;
 
@@ -80,6 +82,21 @@ impl<'r> Columns<'r> {
 
     pub(crate) fn opaque(&mut self) -> Result<Opaque, StoreError> {
         self.next::<Vec<u8>>().map(Opaque)
+    }
+
+    /// Reads what an outer join has found: nothing, when the first of its `count` columns, an id, is
+    /// null.
+    pub(crate) fn joined<T>(
+        &mut self,
+        count: usize,
+        read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let id: Option<Uuid> = self.row.get(self.next)?;
+        if id.is_some() {
+            return read(self).map(Some);
+        }
+        self.next += count;
+        Ok(None)
     }
 
     /// Reads a text that stands for a member of an enum.

@@ -1,6 +1,7 @@
 //! Keys that seal the values of one client.
 
 use bosa_auth_core::{ClientId, DataKeyId, Timestamp};
+use uuid::Uuid;
 
 use crate::client_tx::ClientScope;
 use crate::columns::{Columns, Opaque, statements};
@@ -9,6 +10,19 @@ use crate::error::StoreError;
 use crate::params;
 use crate::store::Source;
 use crate::together::Reading;
+
+/// How many values a data key seals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataKeyUse {
+    /// What accounts authenticate with.
+    pub integrations: i64,
+    /// Refresh tokens of accounts.
+    pub refresh_tokens: i64,
+    /// OAuth client secrets of the client's connectors.
+    pub connector_secrets: i64,
+    /// Code verifiers of connections that were begun.
+    pub code_verifiers: i64,
+}
 
 /// A sealed data key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +70,23 @@ impl<S: Source> ClientScope<S> {
     pub async fn data_keys(&mut self) -> Result<Vec<DataKeyRow>, StoreError> {
         let rows = self.source.rows(LIST, params![self.client_id]).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Counts what a data key of the client seals.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn data_key_usage(&mut self, id: DataKeyId) -> Result<DataKeyUse, StoreError> {
+        let Some(row) = self.source.row(USAGE, params![self.client_id, id]).await? else {
+            return Ok(DataKeyUse::default());
+        };
+        let mut columns = Columns::of(&row);
+        Ok(DataKeyUse {
+            integrations: columns.next()?,
+            refresh_tokens: columns.next()?,
+            connector_secrets: columns.next()?,
+            code_verifiers: columns.next()?,
+        })
     }
 }
 
@@ -162,7 +193,28 @@ pub async fn clients_under(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Lists clients, other than those being deleted, that have data keys made before `before`, in the
+/// order of their ids, from the first one or after one.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn clients_with_keys_before(
+    mut source: impl Source,
+    before: Timestamp,
+    after: Option<ClientId>,
+    limit: u32,
+) -> Result<Vec<ClientId>, StoreError> {
+    let after = after.map_or(Uuid::nil(), Into::into);
+    let rows = source
+        .rows(CLIENTS_BEFORE, params![before, after, limit])
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 impl DataKeyRow {
+    /// How many columns [`read`](Self::read) takes.
+    pub(crate) const COLUMNS: usize = 5;
+
     pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             id: columns.next()?,
@@ -178,10 +230,24 @@ fn read(row: &Row) -> Result<DataKeyRow, StoreError> {
     DataKeyRow::read(&mut Columns::of(row))
 }
 
-/// The columns of a data key, as `k`.
+/// The columns of a data key, each after `$of`, which is `k.` unless it is said.
 macro_rules! data_key_columns {
     () => {
-        "k.id, k.root_key_id, k.sealed, k.state, k.created_at"
+        data_key_columns!("k.")
+    };
+    ($of:literal) => {
+        concat!(
+            $of,
+            "id, ",
+            $of,
+            "root_key_id, ",
+            $of,
+            "sealed, ",
+            $of,
+            "state, ",
+            $of,
+            "created_at"
+        )
     };
 }
 
@@ -202,5 +268,13 @@ statements! {
     RESEAL = "update bosa_data_keys set root_key_id = $4, sealed = $5 \
         where client_id = $1 and id = $2 and sealed = $3";
     DELETE = "delete from bosa_data_keys where client_id = $1 and id = $2 and state = 'retiring'";
+    USAGE = "select \
+        (select count(*) from bosa_integrations where client_id = $1 and data_key_id = $2), \
+        (select count(*) from bosa_integration_grants where client_id = $1 and data_key_id = $2), \
+        (select count(*) from bosa_connector_settings where client_id = $1 and data_key_id = $2), \
+        (select count(*) from bosa_connect_states where client_id = $1 and data_key_id = $2)";
+    CLIENTS_BEFORE = "select c.id from bosa_clients c where c.id > $2 and c.state <> 'deleting' \
+        and exists (select 1 from bosa_data_keys k where k.client_id = c.id and k.created_at < $1) \
+        order by c.id limit $3";
     CLIENTS_UNDER = "select distinct client_id from bosa_data_keys where root_key_id = $1 order by client_id";
 }

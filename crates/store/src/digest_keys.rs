@@ -24,13 +24,17 @@ pub struct DigestKeyRow {
     pub created_at: Timestamp,
 }
 
-/// How many credentials depend on a digest key.
+/// How much depends on a digest key, beside records of requests, which are kept for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DigestKeyUse {
     /// API keys that are not revoked.
     pub api_keys: i64,
     /// Users whose secret is a digest.
     pub users: i64,
+    /// Connections that were begun.
+    pub connect_states: i64,
+    /// Accounts that wait for their code.
+    pub completions: i64,
 }
 
 /// Lists all digest keys, oldest first.
@@ -101,6 +105,8 @@ pub async fn usage(mut source: impl Source, id: DigestKeyId) -> Result<DigestKey
     Ok(DigestKeyUse {
         api_keys: columns.next()?,
         users: columns.next()?,
+        connect_states: columns.next()?,
+        completions: columns.next()?,
     })
 }
 
@@ -125,5 +131,7 @@ statements! {
     DELETE = "delete from bosa_digest_keys where id = $1";
     USAGE = "select \
         (select count(*) from bosa_api_keys where digest_key_id = $1 and revoked_at is null), \
-        (select count(*) from bosa_users where digest_key_id = $1)";
+        (select count(*) from bosa_users where digest_key_id = $1), \
+        (select count(*) from bosa_connect_states where digest_key_id = $1), \
+        (select count(*) from bosa_integration_grants where completion_digest_key_id = $1)";
 }

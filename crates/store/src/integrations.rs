@@ -32,7 +32,8 @@ pub struct IntegrationRow {
     pub sealed: Opaque,
     /// The data key that it is sealed under.
     pub data_key_id: DataKeyId,
-    /// Raised with every change of the sealed authorization or its status.
+    /// Raised with every change of the authorization or its status, which sealing the same
+    /// authorization under another key is not.
     pub version: i64,
     /// Whether the authorization can be used.
     pub auth_status: AuthStatus,
@@ -233,7 +234,7 @@ impl<S: Source> ClientScope<S> {
 }
 
 impl IntegrationRow {
-    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+    pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             client_id: columns.next()?,
             id: columns.next()?,

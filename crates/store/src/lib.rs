@@ -17,19 +17,28 @@ pub mod changes;
 mod client_tx;
 pub mod clients;
 mod columns;
+pub mod connect_states;
+pub mod connector_keys;
+mod connector_settings;
 mod counts;
 pub mod data_keys;
 pub mod db;
 pub mod digest_keys;
 pub mod error;
+mod grant_changes;
+pub mod grants;
 pub mod idempotency;
 pub mod instance;
 pub mod integrations;
 mod key_state;
+mod leases;
 pub mod migrate;
 pub mod nodes;
 mod page;
+pub mod rekey;
 pub mod root_keys;
+mod sealed;
+pub mod shared_connector_settings;
 pub mod signing_keys;
 mod statements;
 mod store;
@@ -45,20 +54,32 @@ pub use changes::{ChangeKind, ChangeRow, FeedHead, FeedPage};
 pub use client_tx::{ClientReader, ClientScope, ClientTx};
 pub use clients::{ClientChange, ClientRow, Updated};
 pub use columns::Opaque;
+pub use connect_states::{ConnectReturn, ConnectStateRow, Departure, KeyedDigest, VerifierWithKey};
+pub use connector_settings::{
+    ConnectorSettingsChange, ConnectorSettingsRow, ConnectorSettingsWithKey,
+};
 pub use counts::{Counts, counts};
-pub use data_keys::DataKeyRow;
+pub use data_keys::{DataKeyRow, DataKeyUse};
 pub use db::{
     BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileWatch, Later, Listener, Param, Row, Tx,
 };
 pub use digest_keys::{DigestKeyRow, DigestKeyUse};
 pub use error::StoreError;
+pub use grant_changes::Refreshed;
+pub use grants::{
+    AccountPlace, Completion, GrantRow, GrantWithKey, IntegrationWithGrant, NeedsReauth,
+    RefreshToken,
+};
 pub use idempotency::{IdempotencyRow, IdempotencyScope};
 pub use instance::{InstanceRow, InstanceState};
 pub use integrations::{IntegrationRow, IntegrationWithKey};
 pub use key_state::KeyState;
+pub use leases::Lease;
 pub use nodes::NodeRow;
 pub use page::{Page, PageQuery};
+pub use rekey::{RekeyRemaining, RekeyRow};
 pub use root_keys::{CanaryRow, RootKeyUse};
+pub use sealed::{Sealed, SealedChange};
 pub use signing_keys::SigningKeyRow;
 #[doc(hidden)]
 pub use statements::statements;

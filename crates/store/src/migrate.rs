@@ -185,12 +185,20 @@ impl Migration {
 }
 
 /// This program's migrations, in order.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "init",
-    sql_sqlite: include_str!("migrations/sqlite/0001_init.sql"),
-    sql_postgres: include_str!("migrations/postgres/0001_init.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "init",
+        sql_sqlite: include_str!("migrations/sqlite/0001_init.sql"),
+        sql_postgres: include_str!("migrations/postgres/0001_init.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "connections",
+        sql_sqlite: include_str!("migrations/sqlite/0002_connections.sql"),
+        sql_postgres: include_str!("migrations/postgres/0002_connections.sql"),
+    },
+];
 
 /// The advisory lock of migrations: "bosaauth" as bytes.
 const LOCK: i64 = i64::from_be_bytes(*b"bosaauth");

@@ -28,6 +28,8 @@ pub struct RootKeyUse {
     pub data_keys: i64,
     /// Generated signing keys.
     pub signing_keys: i64,
+    /// Keys of the deployment's connector secrets.
+    pub connector_keys: i64,
 }
 
 /// Lists all canaries, by the id of their root key.
@@ -85,6 +87,7 @@ pub async fn usage(mut source: impl Source, root_key_id: &str) -> Result<RootKey
         digest_keys: columns.next()?,
         data_keys: columns.next()?,
         signing_keys: columns.next()?,
+        connector_keys: columns.next()?,
     })
 }
 
@@ -96,5 +99,6 @@ statements! {
     USAGE = "select \
         (select count(*) from bosa_digest_keys where root_key_id = $1), \
         (select count(*) from bosa_data_keys where root_key_id = $1), \
-        (select count(*) from bosa_signing_keys where root_key_id = $1)";
+        (select count(*) from bosa_signing_keys where root_key_id = $1), \
+        (select count(*) from bosa_connector_keys where root_key_id = $1)";
 }

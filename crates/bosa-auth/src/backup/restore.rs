@@ -12,8 +12,8 @@ use bosa_auth_core::{
     SystemEntropy, Timestamp,
 };
 use bosa_auth_store::{
-    DatabaseUrl, Db, Param, Store, Tx, api_keys, archive, audit, clients, instance, migrate,
-    signing_keys,
+    DatabaseUrl, Db, Param, Store, Tx, api_keys, archive, audit, clients, grants, instance,
+    migrate, signing_keys,
 };
 use uuid::Uuid;
 
@@ -47,6 +47,9 @@ pub struct RestoreReport {
     pub made_at: String,
     /// How many API keys were ended.
     pub revoked_keys: u64,
+    /// How many accounts have a refresh token that may have been used since, so that it is not known
+    /// whether they still work.
+    pub unverified_accounts: u64,
     /// Keys that signed restored tokens but are not configured here: those tokens are refused.
     pub missing_signing_keys: Vec<String>,
 }
@@ -123,7 +126,7 @@ async fn fill(
         migrate::up(&db, SystemClock.now()).await?;
         let running = job.clone();
         let root_keys = Arc::new(root_keys);
-        let (revoked_keys, used_kids) = store
+        let done = store
             .write(move |tx| {
                 let (job, root_keys) = (running.clone(), root_keys.clone());
                 Box::pin(async move {
@@ -143,21 +146,20 @@ async fn fill(
         let known: HashSet<String> = generated
             .chain(configured_kids(settings, signing_key.as_ref()))
             .collect();
-        let mut missing: Vec<String> = used_kids
-            .into_iter()
-            .filter(|kid| !known.contains(kid))
-            .collect();
+        let used = done.kids.iter().cloned();
+        let mut missing: Vec<String> = used.filter(|kid| !known.contains(kid)).collect();
         missing.sort_unstable();
-        Ok::<_, Error>((revoked_keys, missing))
+        Ok::<_, Error>((done, missing))
     }
     .await;
     db.close().await;
-    let (revoked_keys, missing_signing_keys) = filled?;
+    let (done, missing_signing_keys) = filled?;
     Ok(RestoreReport {
         rows: job.rows.load(Ordering::Relaxed),
         keeps_sessions: job.archive.header.moved,
         made_at: job.archive.header.created_at.clone(),
-        revoked_keys,
+        revoked_keys: done.revoked_keys,
+        unverified_accounts: done.unverified_accounts,
         missing_signing_keys,
     })
 }
@@ -187,8 +189,14 @@ struct Job {
     done: Mutex<Done>,
 }
 
-/// How many API keys were ended, and the `kid` of every token that may still be live.
-type Done = (u64, HashSet<String>);
+/// What was done beside reading the rows.
+#[derive(Clone, Default)]
+struct Done {
+    revoked_keys: u64,
+    unverified_accounts: u64,
+    /// The `kid` of every token that may still be live.
+    kids: HashSet<String>,
+}
 
 impl Job {
     async fn import(&self, tx: &mut Tx) -> Result<Done> {
@@ -219,15 +227,21 @@ impl Job {
         }
         self.rows.store(count, Ordering::Relaxed);
         archive::adopt_instance(tx, self.instance, self.mark, self.event.at).await?;
+        let mut unverified_accounts = 0;
         if !keeps_sessions {
             clients::end_all_tokens(tx, self.event.at).await?;
+            unverified_accounts = grants::mark_unverified(tx, self.event.at).await?;
         }
-        let revoked = match self.options.revoke_keys {
+        let revoked_keys = match self.options.revoke_keys {
             true => api_keys::revoke_all(tx, self.event.at).await?,
             false => 0,
         };
         audit::record(tx, &self.event).await?;
-        let done = (revoked, kids);
+        let done = Done {
+            revoked_keys,
+            unverified_accounts,
+            kids,
+        };
         *self.done.lock().unwrap_or_else(PoisonError::into_inner) = done.clone();
         Ok(done)
     }

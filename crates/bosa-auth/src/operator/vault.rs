@@ -23,7 +23,7 @@ pub struct RootKeyInfo {
     pub is_active: bool,
     /// Whether this process has it.
     pub is_present: bool,
-    /// How many digest keys, data keys and signing keys it seals.
+    /// How many digest keys, data keys, signing keys and keys of connector secrets it seals.
     pub seals: u64,
     /// When it was first used here.
     pub created_at: Timestamp,
@@ -77,7 +77,9 @@ impl Operator {
             keys.push(RootKeyInfo {
                 is_active: canary.root_key_id == inner.active_root_key,
                 is_present: root_key(&inner.root_keys, &canary.root_key_id).is_ok(),
-                seals: count(usage.digest_keys + usage.data_keys + usage.signing_keys),
+                seals: count(
+                    usage.digest_keys + usage.data_keys + usage.signing_keys + usage.connector_keys,
+                ),
                 id: canary.root_key_id,
                 created_at: canary.created_at,
             });

@@ -27,6 +27,7 @@ struct RestoreView {
     made_at: String,
     keeps_sessions: bool,
     revoked_keys: u64,
+    unverified_accounts: u64,
     missing_signing_keys: Vec<String>,
 }
 
@@ -37,16 +38,18 @@ impl From<RestoreReport> for RestoreView {
             made_at: report.made_at,
             keeps_sessions: report.keeps_sessions,
             revoked_keys: report.revoked_keys,
+            unverified_accounts: report.unverified_accounts,
             missing_signing_keys: report.missing_signing_keys,
         }
     }
 }
 
-const FIELDS: [&str; 5] = [
+const FIELDS: [&str; 6] = [
     "rows",
     "made_at",
     "keeps_sessions",
     "revoked_keys",
+    "unverified_accounts",
     "missing_signing_keys",
 ];
 
@@ -70,6 +73,11 @@ pub(crate) async fn run(context: &Context, args: &RestoreArgs) -> Result<(), Fai
         } else {
             "Keys, users and secrets that were ended after the backup are valid again; --revoke-keys ends all API keys."
         });
+    }
+    if view.unverified_accounts > 0 {
+        output.note(
+            "Unverified accounts may have to be connected again: their refresh tokens are used once, and were perhaps used after the backup.",
+        );
     }
     if !view.missing_signing_keys.is_empty() {
         output.note(

@@ -1,4 +1,4 @@
-//! Sealing: keys under root keys, and values under a client's data key.
+//! Sealing: keys under root keys, and values under data keys.
 //!
 //! The construction is XChaCha20-Poly1305 under a key derived with HKDF-SHA-256 (RFC 5869), one
 //! derivation for each purpose; the associated data says what the sealed bytes belong to, so that

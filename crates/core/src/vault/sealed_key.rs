@@ -14,7 +14,7 @@ pub enum KeyPurpose {
     DataKey,
     /// Signatures of tokens.
     SigningKey,
-    /// The secrets of connectors.
+    /// The secrets of the deployment's own connectors.
     ConnectorSecretKey,
 }
 

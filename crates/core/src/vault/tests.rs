@@ -9,6 +9,12 @@ use crate::id::{ClientId, DataKeyId, IntegrationId, UserId};
 use crate::secret::{Secret, SecretBytes};
 
 const KEY: &str = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8=";
+const VALUE_PURPOSES: [ValuePurpose; 4] = [
+    ValuePurpose::IntegrationAuth,
+    ValuePurpose::RefreshToken,
+    ValuePurpose::ConnectorSecret,
+    ValuePurpose::CodeVerifier,
+];
 const PURPOSES: [KeyPurpose; 4] = [
     KeyPurpose::DigestKey,
     KeyPurpose::DataKey,
@@ -213,6 +219,41 @@ fn a_value_opens_with_its_own_key_only() {
     let mut moved = sealed;
     moved[1..17].copy_from_slice(id_of(2).as_uuid().as_bytes());
     assert_eq!(open(&renamed, &moved), Err(OpenError::Refused));
+}
+
+#[test]
+fn a_value_of_one_purpose_opens_for_no_other() {
+    let (key, entropy) = (data_key(1), SeededEntropy::new(5));
+    for purpose in VALUE_PURPOSES {
+        let sealed = seal_value(&key, purpose, &place(), b"x", &entropy).unwrap();
+        for other in VALUE_PURPOSES {
+            let opened = open_value(&key, other, &place(), &sealed).map(drop);
+            let expected = match other == purpose {
+                true => Ok(()),
+                false => Err(OpenError::Refused),
+            };
+            assert_eq!(opened, expected, "{purpose:?} as {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_connector_secret_opens_for_its_owner_and_connector_only() {
+    let (key, entropy) = (data_key(1), SeededEntropy::new(5));
+    let purpose = ValuePurpose::ConnectorSecret;
+    let places = [
+        ValueContext::connector_secret(Some(any_id(1)), "github"),
+        ValueContext::connector_secret(Some(any_id(2)), "github"),
+        ValueContext::connector_secret(Some(any_id(1)), "gitlab"),
+        ValueContext::connector_secret(None, "github"),
+    ];
+    for (sealed_for, place) in places.iter().enumerate() {
+        let sealed = seal_value(&key, purpose, place, b"x", &entropy).unwrap();
+        for (opened_for, place) in places.iter().enumerate() {
+            let opens = open_value(&key, purpose, place, &sealed).is_ok();
+            assert_eq!(opens, sealed_for == opened_for);
+        }
+    }
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! Values of clients, sealed under the client's data key.
+//! Values, sealed under a data key of their client or under a key of the deployment's own.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::id::{ClientId, DataKeyId, IntegrationId, UserId};
 use crate::secret::SecretBytes;
 
-/// The key of a client's values with its id: 32 random bytes, wiped when dropped.
+/// The key of a client's values, or of the deployment's own, with its id: 32 random bytes, wiped when
+/// dropped.
 #[derive(ZeroizeOnDrop)]
 pub struct DataKey {
     #[zeroize(skip)]
@@ -53,7 +54,7 @@ impl DataKey {
     /// Returns the bytes, to be sealed.
     ///
     /// # Security
-    /// Whoever has them can open every value of the client.
+    /// Whoever has them can open every value that is sealed under the key.
     pub const fn expose(&self) -> &[u8; KEY_BYTES] {
         &self.bytes
     }
@@ -72,6 +73,10 @@ pub enum ValuePurpose {
     IntegrationAuth,
     /// The refresh token of an account that was connected here.
     RefreshToken,
+    /// The secret of an OAuth client at a provider.
+    ConnectorSecret,
+    /// The PKCE code verifier of a connection that was begun (RFC 7636 section 4.1).
+    CodeVerifier,
 }
 
 /// Where a sealed value belongs: it opens nowhere else.
@@ -81,7 +86,7 @@ pub struct ValueContext<'a> {
     pub client_id: ClientId,
     /// The user.
     pub user_id: UserId,
-    /// The row that holds the value.
+    /// The row that holds the value: an account, or a connection that will become one.
     pub row_id: IntegrationId,
     /// The connector's name, byte for byte.
     pub connector: &'a str,
@@ -89,7 +94,21 @@ pub struct ValueContext<'a> {
     pub account: &'a str,
 }
 
-/// Seals a value under a client's data key for the place where it belongs.
+impl<'a> ValueContext<'a> {
+    /// Returns the place of a connector's OAuth client secret, which belongs to no user and no row: a
+    /// client's own secret, or the deployment's when there is no `owner`.
+    pub fn connector_secret(owner: Option<ClientId>, connector: &'a str) -> Self {
+        Self {
+            client_id: owner.unwrap_or(Uuid::nil().into()),
+            user_id: Uuid::nil().into(),
+            row_id: Uuid::nil().into(),
+            connector,
+            account: "",
+        }
+    }
+}
+
+/// Seals a value under a data key for the place where it belongs.
 ///
 /// # Errors
 /// [`SealError::Entropy`] when there is no randomness.
@@ -144,6 +163,8 @@ impl ValuePurpose {
         match self {
             Self::IntegrationAuth => (1, b"integration auth"),
             Self::RefreshToken => (2, b"refresh token"),
+            Self::ConnectorSecret => (3, b"connector secret"),
+            Self::CodeVerifier => (4, b"code verifier"),
         }
     }
 }

@@ -28,23 +28,75 @@ const SEALED_KEYS: [(KeyPurpose, &str); 4] = [
         "01000102030405060708090a0b0c0d0e0f10111213141516170c867b1297351ceec930bee284fb921fd397ebac502a67e7631eb4660a46b95e1fca38fb75d839229089d930b3a2b1cf",
     ),
 ];
-const VALUES: [(ValuePurpose, &str, &str); 3] = [
+const VALUES: [(ValuePurpose, Place, &str, &str); 6] = [
     (
         ValuePurpose::IntegrationAuth,
+        Place::Account,
         "a stored text",
         "0101890a5dac96774bbcceb302099a805a000102030405060708090a0b0c0d0e0f101112131415161758fe15b60ea5eea1e294a42aec4faa2d9479217c8686d0fdda43647e43",
     ),
     (
         ValuePurpose::IntegrationAuth,
+        Place::Account,
         "",
         "0101890a5dac96774bbcceb302099a805a000102030405060708090a0b0c0d0e0f10111213141516176696df09fe669cfbd6bef5d83e3e2483",
     ),
     (
         ValuePurpose::RefreshToken,
+        Place::Account,
         "a stored text",
         "0101890a5dac96774bbcceb302099a805a000102030405060708090a0b0c0d0e0f1011121314151617b2c1242424f57539916015ca76718a387a8cd10e3e1fa6b3b8674ceaf7",
     ),
+    (
+        ValuePurpose::ConnectorSecret,
+        Place::Client,
+        "a stored text",
+        "0101890a5dac96774bbcceb302099a805a000102030405060708090a0b0c0d0e0f10111213141516172a6cf925bb5142a56ad2310d53b97e1f15ff3a10db5ae6b81ba6197845",
+    ),
+    (
+        ValuePurpose::ConnectorSecret,
+        Place::Deployment,
+        "a stored text",
+        "0101890a5dac96774bbcceb302099a805a000102030405060708090a0b0c0d0e0f10111213141516172a6cf925bb5142a56ad2310d53b77d1340d1c5b87e9855f79c288f11a2",
+    ),
+    (
+        ValuePurpose::CodeVerifier,
+        Place::Connection,
+        "a stored text",
+        "0101890a5dac96774bbcceb302099a805a000102030405060708090a0b0c0d0e0f1011121314151617e6bb9a46e0bbdd335603cd4f3dd2e38f93bf21531f0833937dc24072d6",
+    ),
 ];
+
+/// Where the value of a vector belongs.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Account,
+    Connection,
+    Client,
+    Deployment,
+}
+
+impl Place {
+    fn context(self) -> ValueContext<'static> {
+        let client_id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let account = ValueContext {
+            client_id,
+            user_id: "01890a5d-ac96-774b-bcce-b302099a8059".parse().unwrap(),
+            row_id: "01890a5d-ac96-774b-bcce-b302099a805b".parse().unwrap(),
+            connector: "github",
+            account: "zoë@example.com",
+        };
+        match self {
+            Self::Account => account,
+            Self::Connection => ValueContext {
+                account: "",
+                ..account
+            },
+            Self::Client => ValueContext::connector_secret(Some(client_id), "github"),
+            Self::Deployment => ValueContext::connector_secret(None, "github"),
+        }
+    }
+}
 
 /// The bytes 0, 1, 2, … at every draw.
 #[derive(Debug)]
@@ -84,16 +136,10 @@ fn a_sealed_key_has_the_documented_bytes() {
 fn a_sealed_value_has_the_documented_bytes() {
     let id = DATA_KEY_ID.parse().unwrap();
     let key = DataKey::from_bytes(id, &SecretBytes::new(key_bytes())).unwrap();
-    let context = ValueContext {
-        client_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
-        user_id: "01890a5d-ac96-774b-bcce-b302099a8059".parse().unwrap(),
-        row_id: "01890a5d-ac96-774b-bcce-b302099a805b".parse().unwrap(),
-        connector: "github",
-        account: "zoë@example.com",
-    };
-    for (purpose, plain, expected) in VALUES {
+    for (purpose, place, plain, expected) in VALUES {
+        let context = place.context();
         let sealed = seal_value(&key, purpose, &context, plain.as_bytes(), &Counting).unwrap();
-        assert_eq!(hex(&sealed), expected, "{purpose:?}");
+        assert_eq!(hex(&sealed), expected, "{purpose:?} of {place:?}");
         assert_eq!(sealed_data_key_id(&sealed), Some(id));
         let opened = open_value(&key, purpose, &context, &sealed).unwrap();
         assert_eq!(opened.expose(), plain.as_bytes());
@@ -104,7 +150,7 @@ fn a_sealed_value_has_the_documented_bytes() {
 fn the_documentation_shows_these_vectors() {
     let text = include_str!("../../../../docs/formats.md");
     let keys = SEALED_KEYS.iter().map(|(_, sealed)| sealed);
-    let values = VALUES.iter().map(|(_, _, sealed)| sealed);
+    let values = VALUES.iter().map(|(_, _, _, sealed)| sealed);
     for vector in keys.chain(values).chain([&CANARY]) {
         assert!(text.contains(&format!("| `{vector}` |")), "{vector}");
     }

@@ -211,6 +211,22 @@ impl Tx {
         }
     }
 
+    /// Reads the database's own clock, in microseconds since the Unix epoch.
+    ///
+    /// It is for what processes must agree on without comparing their clocks: who refreshes.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub(crate) async fn database_clock(&mut self) -> Result<i64, StoreError> {
+        let clock = match self.dialect() {
+            Dialect::Sqlite => CLOCK_SQLITE,
+            Dialect::Postgres => CLOCK_POSTGRES,
+        };
+        let silent = || StoreError::Internal("the database's clock is silent".to_owned());
+        let row = self.query_opt(clock, Vec::new()).await?;
+        row.ok_or_else(silent)?.get(0)
+    }
+
     /// Gives this attempt up because another transaction was faster, so that the write runs again.
     ///
     /// Returns the error that the closure must return.
@@ -348,5 +364,9 @@ impl std::fmt::Debug for Tx {
 }
 
 const ADVISORY_LOCK: &str = "select pg_advisory_xact_lock($1)";
+
+// To the millisecond.
+const CLOCK_SQLITE: &str = "select cast(unixepoch('subsec') * 1000000 as integer)";
+const CLOCK_POSTGRES: &str = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 const WITHOUT_TIMEOUTS: &str = "set local statement_timeout = 0; set local lock_timeout = 0";

@@ -1,12 +1,15 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bosa_auth_core::{Actor, AuditAction, AuditEvent};
 use bosa_auth_store::{
-    Param, Store, StoreError, archive, audit, changes, clients, instance, params, root_keys, tokens,
+    ClientTx, Param, Store, StoreError, archive, audit, changes, clients, instance, params, rekey,
+    root_keys, tokens,
 };
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 use uuid::Uuid;
 
+use super::connected::{connected, holder};
 use super::world::{at, id, instance_row, two_clients};
 
 type Rows = Vec<(&'static str, Vec<Vec<Param>>)>;
@@ -55,7 +58,7 @@ async fn store_in(db: TestDatabase) -> (TestDatabase, Store) {
 
 /// Exports from `from`, imports into `into` and compares.
 async fn moves(from: TestDatabase, into: TestDatabase) {
-    let (_from, source, ours, _) = two_clients(from).await;
+    let (_from, source, ours, _) = connected(from).await;
     let recorded = write!(source, [ours] tx => {
         let event = AuditEvent {
             id: id(1),
@@ -66,6 +69,10 @@ async fn moves(from: TestDatabase, into: TestDatabase) {
             subject: None,
             detail: None,
         };
+        rekey::begin(tx, holder(1), &Actor::Operator, at(1)).await?;
+        ClientTx::new(&mut *tx, ours.client)
+            .take_lease(ours.first, holder(1), Duration::from_secs(60))
+            .await?;
         audit::record(tx, &event).await
     });
     assert_eq!(recorded, Ok(true));
@@ -89,6 +96,14 @@ async fn moves(from: TestDatabase, into: TestDatabase) {
     assert_eq!(instance::load(&target).await, Ok(Some(expected)));
     let head = changes::head(&target, 0).await.unwrap().unwrap();
     assert_eq!((head.seq, head.mark), (1, Uuid::from_u128(0xfe)));
+    for table in LEFT {
+        let rows = |store: &Store| {
+            let db = store.db().clone();
+            async move { db.read(table, params![]).await.unwrap().len() }
+        };
+        assert_ne!(rows(&source).await, 0, "{table} tests nothing");
+        assert_eq!(rows(&target).await, 0, "{table}");
+    }
     let token = tokens::find(&source, ours.token).await;
     assert_eq!(tokens::find(&target, ours.token).await, token);
     assert!(
@@ -177,6 +192,13 @@ on_every_database! {
         assert!(written.is_err());
     }
 }
+
+/// What speaks of requests in flight.
+const LEFT: [&str; 3] = [
+    "select 1 from bosa_connect_states",
+    "select 1 from bosa_refresh_leases",
+    "select 1 from bosa_rekey",
+];
 
 const SQLITE_COLUMNS: &str = "select t.name || '.' || c.name from sqlite_schema t, pragma_table_info(t.name) c \
     where t.type = 'table' and t.name like 'bosa!_%' escape '!'";

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use bosa_auth_core::{ClientId, ClientState};
 use bosa_auth_store::{
-    ClientChange, ClientTx, PageQuery, Store, StoreError, Updated, clients, counts, params,
+    ClientChange, ClientTx, Lease, PageQuery, Store, StoreError, Updated, clients, counts, params,
 };
 use bosa_auth_testkit::on_every_database;
 
+use super::connected::{connected, holder};
 use super::world::{at, client_row, id, instance_in, two_clients, user_row};
 
 fn change(version: i64, name: &str) -> ClientChange {
@@ -76,7 +79,12 @@ on_every_database! {
     }
 
     async fn deletion_ends_with_nothing_left_and_can_be_resumed(db: TestDatabase) {
-        let (db, store, ours, theirs) = two_clients(db).await;
+        let (db, store, ours, theirs) = connected(db).await;
+        let leased = write!(store, [ours] tx => {
+            let mut scope = ClientTx::new(tx, ours.client);
+            scope.take_lease(ours.first, holder(1), Duration::from_secs(60)).await
+        });
+        assert!(matches!(leased, Ok(Lease::Taken { .. })));
         // Without its first step nothing is removed.
         assert_eq!(delete_all(&store, ours.client).await, 1);
         let begun = write!(store, [ours] tx => {
@@ -96,12 +104,12 @@ on_every_database! {
             clients::update(tx, ours.client, &change(2, "back")).await
         });
         assert_eq!(changed, Ok(Updated::Stale));
-        assert!(delete_all(&store, ours.client).await > 5);
+        assert!(delete_all(&store, ours.client).await > 8);
         assert_eq!(clients::find(&store, ours.client).await, Ok(None));
         assert_eq!(clients::deleting(&store).await, Ok(vec![]));
         let left = counts(&store).await.unwrap();
         assert_eq!((left.clients, left.users, left.tokens), (1, 1, 1));
-        assert_eq!((left.api_keys, left.integrations), (1, 2));
+        assert_eq!((left.api_keys, left.integrations), (1, 3));
         for table in LEFT {
             let rows = db.db().read(table, params![ours.client]).await.unwrap();
             assert!(rows.is_empty(), "{table}");
@@ -134,11 +142,15 @@ on_every_database! {
     }
 }
 
-const LEFT: [&str; 6] = [
+const LEFT: [&str; 10] = [
     "select 1 from bosa_users where client_id = $1",
     "select 1 from bosa_tokens where client_id = $1",
     "select 1 from bosa_integration_sets where client_id = $1",
     "select 1 from bosa_integrations where client_id = $1",
+    "select 1 from bosa_integration_grants where client_id = $1",
+    "select 1 from bosa_refresh_leases where client_id = $1",
+    "select 1 from bosa_connect_states where client_id = $1",
+    "select 1 from bosa_connector_settings where client_id = $1",
     "select 1 from bosa_api_keys where client_id = $1",
     "select 1 from bosa_data_keys where client_id = $1",
 ];

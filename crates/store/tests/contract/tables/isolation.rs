@@ -1,10 +1,16 @@
+use std::time::Duration;
+
 use bosa_auth_core::{AuthStatus, OperationId, SecretKind, UserState};
 use bosa_auth_store::{
-    ClientTx, IntegrationChange, IntegrationInsert, NewSecret, Opaque, PageQuery, Revocation,
-    Store, StoreError, Updated, UserChange, params,
+    ClientTx, DataKeyUse, IntegrationChange, IntegrationInsert, Lease, NeedsReauth, NewSecret,
+    Opaque, PageQuery, Refreshed, Revocation, Store, StoreError, Updated, UserChange,
+    connect_states, params,
 };
 use bosa_auth_testkit::on_every_database;
 
+use super::connected::{
+    PAGE, STATE, WAITING, completion, connected, departure, holder, own, page_of, sealed,
+};
 use super::world::{
     Tenant, account, api_key, at, data_key, digest_secret, id, token_issue, two_clients, user_row,
 };
@@ -20,19 +26,25 @@ fn all<K>() -> PageQuery<K> {
 async fn everything(store: &Store, of: &Tenant) -> String {
     let mut scope = store.client(of.client);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         scope.data_keys().await.unwrap(),
         scope.api_keys(all()).await.unwrap(),
         scope.users(all()).await.unwrap(),
         scope.user(of.user).await.unwrap(),
         scope.tokens(of.user, all()).await.unwrap(),
         scope.integrations(of.user, None).await.unwrap(),
+        scope.all_granted_integrations(all()).await.unwrap(),
+        scope.all_connector_settings().await.unwrap(),
+        scope.verifiers_under_keys_before(at(1), 9).await.unwrap(),
+        connect_states::find_page(store, &page_of(of, PAGE).digest)
+            .await
+            .unwrap(),
     )
 }
 
 on_every_database! {
     async fn a_client_reads_nothing_of_another_client(db: TestDatabase) {
-        let (_db, store, ours, theirs) = two_clients(db).await;
+        let (_db, store, ours, theirs) = connected(db).await;
         let mut scope = store.client(ours.client);
         assert_eq!(scope.data_key(theirs.data_key).await, Ok(None));
         assert_eq!(scope.active_data_key().await.unwrap().unwrap().id, ours.data_key);
@@ -57,11 +69,90 @@ on_every_database! {
         assert_eq!(scope.account_names(theirs.user, "github").await, Ok(vec![]));
         let accounts = scope.all_integrations(all()).await.unwrap().items;
         assert!(accounts.iter().all(|row| row.integration.client_id == ours.client));
-        assert_eq!(accounts.len(), 2);
+        assert_eq!(accounts.len(), 3);
+    }
+
+    async fn a_client_reads_no_connection_of_another_client(db: TestDatabase) {
+        let (_db, store, ours, theirs) = connected(db).await;
+        let removed = write!(store, [ours] tx => {
+            ClientTx::new(tx, ours.client).unset_connector_settings("github").await
+        });
+        assert_eq!(removed, Ok(true));
+        let mut scope = store.client(ours.client);
+        assert_eq!(scope.connector_settings("github").await, Ok(None));
+        assert_eq!(scope.all_connector_settings().await, Ok(vec![]));
+        assert_eq!(scope.connector_settings_under_keys_before(at(1)).await, Ok(vec![]));
+        assert_eq!(scope.granted_integration(theirs.first).await, Ok(None));
+        assert_eq!(scope.default_granted_integration(theirs.user, "github").await, Ok(None));
+        let named = scope.named_granted_integration(theirs.user, "github", "first").await;
+        assert_eq!(named, Ok(None));
+        let found = scope.all_granted_integrations(all()).await.unwrap().items;
+        let old = scope.integrations_under_keys_before(at(1), all()).await.unwrap().items;
+        for accounts in [found, old] {
+            assert!(accounts.iter().all(|row| row.integration.client_id == ours.client));
+            assert_eq!(accounts.len(), 3);
+        }
+        let verifiers = scope.verifiers_under_keys_before(at(1), 9).await.unwrap();
+        assert_eq!(verifiers.len(), 1);
+        assert_eq!(verifiers[0].row.client_id, ours.client);
+        assert_eq!(scope.data_key_usage(theirs.data_key).await, Ok(DataKeyUse::default()));
+    }
+
+    async fn a_client_changes_no_connection_of_another_client(db: TestDatabase) {
+        let (_db, store, ours, theirs) = connected(db).await;
+        let length = Duration::from_secs(3600);
+        let leased = write!(store, [theirs] tx => {
+            let mut scope = ClientTx::new(tx, theirs.client);
+            scope.take_lease(theirs.first, holder(1), length).await?;
+            scope.mark_sent(theirs.first, holder(1)).await
+        });
+        assert_eq!(leased, Ok(true));
+        let before = everything(&store, &theirs).await;
+        let done = write!(store, [ours, theirs] tx => {
+            let found = ClientTx::new(&mut *tx, theirs.client).granted_integration(theirs.first).await?;
+            let found = found.unwrap();
+            let mut scope = ClientTx::new(tx, ours.client);
+            let value = sealed(&ours, 9);
+            let page = page_of(&theirs, PAGE).digest;
+            assert!(!scope.depart(&page, &departure(&ours, PAGE), at(1)).await?);
+            let (old, state) = (sealed(&theirs, 0x63), own(&theirs, STATE));
+            assert!(!scope.reseal_verifier(state, &old, &value).await?);
+            let answer = Refreshed {
+                version: 1,
+                auth_scopes: "[]".to_owned(),
+                access_token: value.clone(),
+                refresh_token: Some(value.clone()),
+                expires_at: at(1),
+                next_refresh_at: None,
+                at: at(1),
+            };
+            assert_eq!(scope.store_refreshed(theirs.first, holder(1), &answer).await?, None);
+            let need = NeedsReauth { reason: "no".to_owned(), at: at(1) };
+            assert!(!scope.set_needs_reauth(theirs.first, 1, &need, Some(holder(1))).await?);
+            assert!(!scope.postpone_refresh(theirs.first, at(1)).await?);
+            let code = completion(&theirs, WAITING).digest;
+            assert_eq!(scope.complete_integration(theirs.user, &code, at(1)).await?, None);
+            assert!(!scope.reseal_integration(&found, &value, Some(&value)).await?);
+            assert!(!scope.delete_grant(theirs.first).await?);
+            assert_eq!(scope.take_lease(theirs.first, holder(1), length).await?, Lease::Gone);
+            assert!(!scope.mark_sent(theirs.first, holder(1)).await?);
+            scope.release_lease(theirs.first, holder(1)).await?;
+            scope.abandon_lease(theirs.first, holder(1)).await?;
+            assert!(scope.unset_connector_settings("github").await?);
+            assert!(!scope.reseal_connector_secret("github", &sealed(&theirs, 0x62), &value).await?);
+            Ok(())
+        });
+        assert_eq!(done, Ok(()));
+        assert_eq!(everything(&store, &theirs).await, before);
+        let still_theirs = write!(store, [theirs] tx => {
+            let mut scope = ClientTx::new(tx, theirs.client);
+            scope.take_lease(theirs.first, holder(2), length).await
+        });
+        assert!(matches!(still_theirs, Ok(Lease::Held { .. })));
     }
 
     async fn a_client_changes_nothing_of_another_client(db: TestDatabase) {
-        let (_db, store, ours, theirs) = two_clients(db).await;
+        let (_db, store, ours, theirs) = connected(db).await;
         let before = everything(&store, &theirs).await;
         let done = write!(store, [ours, theirs] tx => {
             let mut scope = ClientTx::new(tx, ours.client);
@@ -163,8 +254,31 @@ on_every_database! {
             })
         }).await;
         assert_eq!(sealed, Err(StoreError::ForeignKey));
+        let settings = db.db().write::<_, StoreError, _>({
+            let (client, key) = (ours.client, theirs.data_key);
+            move |tx| Box::pin(async move {
+                tx.execute(FOREIGN_SECRET, params![client, key, vec![1_u8]]).await
+            })
+        }).await;
+        assert_eq!(settings, Err(StoreError::ForeignKey));
+        for statement in [FOREIGN_GRANT, FOREIGN_LEASE] {
+            let row = db.db().write::<_, StoreError, _>({
+                let (client, account) = (ours.client, theirs.first);
+                move |tx| Box::pin(async move {
+                    tx.execute(statement, params![client, account]).await
+                })
+            }).await;
+            assert_eq!(row, Err(StoreError::ForeignKey), "{statement}");
+        }
     }
 }
+
+const FOREIGN_SECRET: &str = "insert into bosa_connector_settings (client_id, connector, settings, sealed, \
+    data_key_id, version, created_at, updated_at) values ($1, 'slack', '{}', $3, $2, 1, 0, 0)";
+const FOREIGN_GRANT: &str = "insert into bosa_integration_grants (client_id, integration_id, oauth_client_id, \
+    expires_at) values ($1, $2, 'app', 0)";
+const FOREIGN_LEASE: &str = "insert into bosa_refresh_leases (client_id, integration_id, holder, held_until) \
+    values ($1, $2, $2, 0)";
 
 const FOREIGN_SET: &str = "insert into bosa_integration_sets (client_id, user_id, connector, version) \
     values ($1, $2, 'slack', 1)";

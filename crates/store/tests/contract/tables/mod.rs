@@ -5,11 +5,17 @@ mod world;
 
 mod archive;
 mod clients;
+mod connect_states;
+mod connected;
+mod connector_settings;
 mod feed;
+mod grants;
 mod instance;
 mod integrations;
 mod isolation;
 mod keys;
+mod leases;
+mod rekey;
 mod requests;
 mod schema_parity;
 mod statements;

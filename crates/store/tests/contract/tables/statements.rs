@@ -45,13 +45,17 @@ async fn every_statement_is_understood_by_postgresql() {
 }
 
 /// Tables whose rows grow with the use of the system.
-const LARGE: [&str; 9] = [
+const LARGE: [&str; 13] = [
     "bosa_clients",
     "bosa_api_keys",
     "bosa_users",
     "bosa_tokens",
     "bosa_integrations",
     "bosa_integration_sets",
+    "bosa_integration_grants",
+    "bosa_refresh_leases",
+    "bosa_connect_states",
+    "bosa_connector_settings",
     "bosa_data_keys",
     "bosa_audit_events",
     "bosa_idempotency",
@@ -65,6 +69,9 @@ async fn no_statement_reads_a_large_table_from_end_to_end() {
         "api_keys::REVOKE_ALL",
         "clients::END_ALL_TOKENS",
         "data_keys::CLIENTS_UNDER",
+        "grants::MARK_UNVERIFIED",
+        "rekey::REMAINING",
+        "rekey::FINISH",
     ];
     let db = TestDatabase::sqlite().await.migrated().await;
     let path = db.url();
@@ -155,6 +162,9 @@ fn statements_on_tenant_tables_bind_a_client_or_are_on_the_closed_list() {
         "bosa_tokens",
         "bosa_integration",
         "bosa_data_keys",
+        "bosa_refresh_leases",
+        "bosa_connect_states",
+        "bosa_connector_settings",
     ];
     let closed = [
         "api_keys::FIND_WITH_CLIENT",
@@ -163,6 +173,15 @@ fn statements_on_tenant_tables_bind_a_client_or_are_on_the_closed_list() {
         "users::FIND_ANY",
         "tokens::FIND_ANY",
         "tokens::PRUNE",
+        "connect_states::FIND_PAGE",
+        "connect_states::CONSUME",
+        "connect_states::PRUNE",
+        "grants::DUE",
+        "grants::UNCOMPLETED",
+        "grants::MARK_UNVERIFIED",
+        "rekey::REMAINING",
+        "rekey::FINISH",
+        "data_keys::CLIENTS_BEFORE",
         "data_keys::CLIENTS_UNDER",
         "digest_keys::USAGE",
         "root_keys::USAGE",

@@ -1,0 +1,143 @@
+-- What connecting accounts through their providers needs. As before, times are microseconds since the
+-- epoch by the clock of a process; only those of leases are by the clock of the database.
+
+-- Keys that seal the OAuth client secrets of the deployment itself.
+create table bosa_connector_keys (
+    id           blob not null primary key,
+    root_key_id  text not null references bosa_root_key_canaries (id),
+    sealed       blob not null,
+    state        text not null check (state in ('active', 'retiring')),
+    created_at   integer not null
+) strict;
+
+create unique index bosa_connector_keys_one_active on bosa_connector_keys (state) where state = 'active';
+create index bosa_connector_keys_root_key on bosa_connector_keys (root_key_id);
+
+-- A connector's settings of one client: JSON, and the OAuth client secret if it has one.
+create table bosa_connector_settings (
+    client_id    blob not null references bosa_clients (id),
+    connector    text not null,
+    settings     text not null,
+    sealed       blob,
+    data_key_id  blob,
+    version      integer not null,
+    created_at   integer not null,
+    updated_at   integer not null,
+    primary key (client_id, connector),
+    foreign key (client_id, data_key_id) references bosa_data_keys (client_id, id),
+    check ((sealed is null) = (data_key_id is null))
+) strict;
+
+create index bosa_connector_settings_data_key on bosa_connector_settings (client_id, data_key_id);
+
+-- A connector's settings of the deployment, for clients that have none.
+create table bosa_shared_connector_settings (
+    connector         text not null primary key,
+    settings          text not null,
+    sealed            blob,
+    connector_key_id  blob references bosa_connector_keys (id),
+    version           integer not null,
+    created_at        integer not null,
+    updated_at        integer not null,
+    check ((sealed is null) = (connector_key_id is null))
+) strict;
+
+create index bosa_shared_connector_settings_key on bosa_shared_connector_settings (connector_key_id);
+
+-- What a provider granted for an account: when its access token ends, and the refresh token, if there
+-- is one, with whether each use of it brings another. It has no version of its own: whoever changes
+-- the tokens raises that of the account. The completion is the code that the account waits for.
+create table bosa_integration_grants (
+    client_id                 blob not null,
+    integration_id            blob not null,
+    oauth_client_id           text not null,
+    expires_at                integer not null,
+    sealed                    blob,
+    data_key_id               blob,
+    rotates                   integer check (rotates in (0, 1)),
+    refreshed_at              integer,
+    next_refresh_at           integer,
+    needs_reauth_reason       text,
+    needs_reauth_at           integer,
+    completion_digest         blob check (completion_digest is null or length(completion_digest) = 32),
+    completion_digest_key_id  blob references bosa_digest_keys (id),
+    completion_expires_at     integer,
+    primary key (client_id, integration_id),
+    foreign key (client_id, integration_id) references bosa_integrations (client_id, id) on delete cascade,
+    foreign key (client_id, data_key_id) references bosa_data_keys (client_id, id),
+    check ((sealed is null) = (data_key_id is null)),
+    check ((sealed is null) = (rotates is null)),
+    check (sealed is not null or next_refresh_at is null),
+    check ((needs_reauth_reason is null) = (needs_reauth_at is null)),
+    check ((completion_digest is null) = (completion_digest_key_id is null)),
+    check ((completion_digest is null) = (completion_expires_at is null))
+) strict;
+
+create index bosa_integration_grants_data_key on bosa_integration_grants (client_id, data_key_id);
+create index bosa_integration_grants_next_refresh_at on bosa_integration_grants (next_refresh_at);
+create unique index bosa_integration_grants_completion on bosa_integration_grants (client_id, completion_digest);
+create index bosa_integration_grants_completion_expires_at on bosa_integration_grants (completion_expires_at);
+create index bosa_integration_grants_digest_key on bosa_integration_grants (completion_digest_key_id);
+
+-- Who may refresh an account now, and whether a refresh token may have been sent whose answer nobody
+-- has stored: since when, and by whom.
+create table bosa_refresh_leases (
+    client_id       blob not null,
+    integration_id  blob not null,
+    holder          blob not null,
+    held_until      integer not null,
+    sent_at         integer,
+    sent_by         blob,
+    primary key (client_id, integration_id),
+    foreign key (client_id, integration_id) references bosa_integrations (client_id, id) on delete cascade,
+    check ((sent_at is null) = (sent_by is null))
+) strict;
+
+-- Connections that were begun. Each is a page of ours first, which names the digest of its secret, and
+-- once the user has left for the provider a state, which nothing but its digest finds. The digest key
+-- is that of whichever digests there are.
+create table bosa_connect_states (
+    client_id       blob not null,
+    id              blob not null,
+    user_id         blob not null,
+    connector       text not null,
+    api_key_id      blob,
+    return_address  text,
+    page_digest     blob check (page_digest is null or length(page_digest) = 32),
+    state_digest    blob check (state_digest is null or length(state_digest) = 32),
+    cookie_digest   blob check (cookie_digest is null or length(cookie_digest) = 32),
+    digest_key_id   blob not null references bosa_digest_keys (id),
+    sealed          blob,
+    data_key_id     blob,
+    auth_scopes     text,
+    created_at      integer not null,
+    expires_at      integer not null,
+    primary key (client_id, id),
+    foreign key (client_id, user_id) references bosa_users (client_id, id) on delete cascade,
+    foreign key (client_id, api_key_id) references bosa_api_keys (client_id, id),
+    foreign key (client_id, data_key_id) references bosa_data_keys (client_id, id),
+    check ((page_digest is null) <> (state_digest is null)),
+    check ((state_digest is null) = (cookie_digest is null)),
+    check ((state_digest is null) = (sealed is null)),
+    check ((state_digest is null) = (data_key_id is null)),
+    check ((state_digest is null) = (auth_scopes is null))
+) strict;
+
+create unique index bosa_connect_states_page on bosa_connect_states (page_digest);
+create unique index bosa_connect_states_state on bosa_connect_states (state_digest);
+create index bosa_connect_states_user on bosa_connect_states (client_id, user_id);
+create index bosa_connect_states_api_key on bosa_connect_states (client_id, api_key_id);
+create index bosa_connect_states_digest_key on bosa_connect_states (digest_key_id);
+create index bosa_connect_states_data_key on bosa_connect_states (client_id, data_key_id);
+create index bosa_connect_states_expires_at on bosa_connect_states (expires_at);
+
+-- The replacement of every key that seals values, while it goes on. Keys made before its start are old.
+create table bosa_rekey (
+    singleton     integer not null primary key check (singleton = 1),
+    operation_id  blob not null,
+    started_at    integer not null,
+    actor_kind    text not null,
+    actor_id      blob,
+    resealed      integer not null,
+    updated_at    integer not null
+) strict;
