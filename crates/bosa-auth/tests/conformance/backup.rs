@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bosa_auth::{
-    AuthenticationDbSettings, BackupMode, Clock as _, Configuration, Error, OpenMode,
+    AuthStatus, AuthenticationDbSettings, BackupMode, Clock as _, Configuration, Error, OpenMode,
     RestoreOptions, Secret, ThirdPartyIntegrationAuth, restore,
 };
 use bosa_auth_testkit::{TestDatabase, on_every_database};
@@ -60,6 +60,29 @@ on_every_database! {
             assert_eq!(restored.missing_signing_keys, Vec::<String>::new());
             let auth = target.open().await;
             auth.verify_token_service().verify_token_and_get_user_id(&client.key, &token).await.unwrap();
+        }
+    }
+
+    async fn a_copy_doubts_refresh_tokens_that_are_used_once_and_a_move_does_not(db: TestDatabase) {
+        for (mode, doubted, status) in [
+            (BackupMode::Copy, 1, AuthStatus::Unverified),
+            (BackupMode::Move, 0, AuthStatus::Active),
+        ] {
+            let db = if db.directory().is_some() { TestDatabase::sqlite().await } else { TestDatabase::postgres().await };
+            let (world, client, _) = furnished(&db).await;
+            grant(&db, client.model.id).await;
+            let files = tempfile::tempdir().unwrap();
+            let archive = files.path().join("backup.jsonl");
+            world.auth.operator().backup(&archive, mode, Arc::new(|_| ())).await.unwrap();
+            for target in targets(files.path()).await {
+                let restored = restore_into(&target.address, &archive).await.unwrap();
+                assert_eq!(restored.unverified_accounts, doubted);
+                let auth = target.open().await;
+                let ana = auth.get_user_service().get_user_by_identifier(&client.key, "ana").await.unwrap();
+                let service = auth.third_party_integration_service();
+                let github = service.get_integration(client.model.id, ana.id, "github").await.unwrap().unwrap();
+                assert_eq!((github.auth_status, github.auth_string.expose()), (status, "gho_secret"));
+            }
         }
     }
 
@@ -215,6 +238,44 @@ async fn furnished(db: &TestDatabase) -> (World, Client, String) {
         .await
         .unwrap();
     (world, client, token)
+}
+
+/// Gives the client's only account a refresh token that is used once.
+async fn grant(db: &TestDatabase, client: bosa_auth::ClientId) {
+    let store = bosa_auth_store::Store::new(db.db().clone());
+    store
+        .write(
+            move |tx| -> bosa_auth_store::BoxFuture<'_, Result<(), bosa_auth_store::StoreError>> {
+                Box::pin(async move {
+                    let mut scope = bosa_auth_store::ClientTx::new(tx, client);
+                    let all = bosa_auth_store::PageQuery {
+                        after: None,
+                        limit: 1,
+                    };
+                    let found = scope.all_integrations(all).await?.items.remove(0);
+                    let sealed = bosa_auth_store::Sealed {
+                        bytes: found.integration.sealed,
+                        key_id: found.key.id,
+                    };
+                    let grant = bosa_auth_store::GrantRow {
+                        integration_id: found.integration.id,
+                        oauth_client_id: "app".to_owned(),
+                        expires_at: found.integration.created_at,
+                        refresh_token: Some(bosa_auth_store::RefreshToken {
+                            sealed,
+                            rotates: true,
+                        }),
+                        refreshed_at: None,
+                        next_refresh_at: None,
+                        needs_reauth: None,
+                        completion: None,
+                    };
+                    scope.put_grant(&grant).await
+                })
+            },
+        )
+        .await
+        .unwrap();
 }
 
 struct Target {
