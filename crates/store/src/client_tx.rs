@@ -20,6 +20,7 @@ use crate::store::{Source, Store};
 /// [`connect_states::prune`](crate::connect_states::prune),
 /// [`grants::due`](crate::grants::due), [`grants::uncompleted`](crate::grants::uncompleted),
 /// [`grants::mark_unverified`](crate::grants::mark_unverified),
+/// [`leases::doubt_sent`](crate::leases::doubt_sent),
 /// [`data_keys::clients_under`](crate::data_keys::clients_under),
 /// [`data_keys::clients_with_keys_before`](crate::data_keys::clients_with_keys_before),
 /// [`rekey::remaining`](crate::rekey::remaining), [`rekey::finish`](crate::rekey::finish), the `usage`

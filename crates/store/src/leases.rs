@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use bosa_auth_core::{IntegrationId, OperationId};
+use bosa_auth_core::{IntegrationId, OperationId, Timestamp};
 use jiff::SignedDuration;
 
 use crate::client_tx::ClientScope;
@@ -34,6 +34,15 @@ pub enum Lease {
     },
     /// The client has no such account.
     Gone,
+}
+
+/// Marks the usable accounts of every client as unverified whose refresh token was sent, with nobody
+/// knowing yet what became of it: the answer will find this database closed. Returns how many.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn doubt_sent(tx: &mut Tx, at: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(DOUBT_SENT, params![at]).await
 }
 
 impl ClientScope<&mut Tx> {
@@ -148,5 +157,8 @@ statements! {
     ABANDON = "update bosa_refresh_leases set held_until = 0 \
         where client_id = $1 and integration_id = $2 and holder = $3";
     SETTLE = "delete from bosa_refresh_leases where client_id = $1 and integration_id = $2 and holder = $3";
+    DOUBT_SENT = "update bosa_integrations set auth_status = 'unverified', version = version + 1, \
+        updated_at = $1 where auth_status = 'active' and (client_id, id) in \
+        (select client_id, integration_id from bosa_refresh_leases where sent_at is not null)";
     FORGET = "delete from bosa_refresh_leases where client_id = $1 and integration_id = $2";
 }

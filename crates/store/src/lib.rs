@@ -31,7 +31,7 @@ pub mod idempotency;
 pub mod instance;
 pub mod integrations;
 mod key_state;
-mod leases;
+pub mod leases;
 pub mod migrate;
 pub mod nodes;
 mod page;

@@ -11,7 +11,7 @@ use bosa_auth_core::AuditAction;
 use bosa_auth_store::archive::{self, ArchiveTable};
 use bosa_auth_store::changes::{self, ChangeKind};
 use bosa_auth_store::instance::{self, InstanceRow, InstanceState};
-use bosa_auth_store::{BoxFuture, StoreError, Tx, audit, migrate, root_keys};
+use bosa_auth_store::{BoxFuture, StoreError, Tx, audit, leases, migrate, root_keys};
 use sha2::{Digest as _, Sha256};
 
 use super::format::{FORMAT, Header, Line, VERSION, to_json};
@@ -201,6 +201,8 @@ impl Job {
             None,
             self.event.at,
         );
+        // A refresh that is under way comes back to a closed door.
+        leases::doubt_sent(tx, self.event.at).await?;
         let report = self.write(tx).await?;
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         *written = Some(report.clone());

@@ -63,14 +63,16 @@ on_every_database! {
         }
     }
 
-    async fn a_copy_doubts_refresh_tokens_that_are_used_once_and_a_move_does_not(db: TestDatabase) {
-        for (mode, doubted, status) in [
-            (BackupMode::Copy, 1, AuthStatus::Unverified),
-            (BackupMode::Move, 0, AuthStatus::Active),
+    async fn a_copy_doubts_refresh_tokens_that_are_used_once_and_a_move_those_on_their_way(db: TestDatabase) {
+        for (mode, was_sent, doubted, status) in [
+            (BackupMode::Copy, false, 1, AuthStatus::Unverified),
+            (BackupMode::Move, false, 0, AuthStatus::Active),
+            // Nobody will store the answer.
+            (BackupMode::Move, true, 0, AuthStatus::Unverified),
         ] {
             let db = if db.directory().is_some() { TestDatabase::sqlite().await } else { TestDatabase::postgres().await };
             let (world, client, _) = furnished(&db).await;
-            grant(&db, client.model.id).await;
+            grant(&db, client.model.id, was_sent).await;
             let files = tempfile::tempdir().unwrap();
             let archive = files.path().join("backup.jsonl");
             world.auth.operator().backup(&archive, mode, Arc::new(|_| ())).await.unwrap();
@@ -240,8 +242,8 @@ async fn furnished(db: &TestDatabase) -> (World, Client, String) {
     (world, client, token)
 }
 
-/// Gives the client's only account a refresh token that is used once.
-async fn grant(db: &TestDatabase, client: bosa_auth::ClientId) {
+/// Gives the client's only account a refresh token that is used once, and is perhaps being used.
+async fn grant(db: &TestDatabase, client: bosa_auth::ClientId, is_sent: bool) {
     let store = bosa_auth_store::Store::new(db.db().clone());
     store
         .write(
@@ -270,7 +272,14 @@ async fn grant(db: &TestDatabase, client: bosa_auth::ClientId) {
                         needs_reauth: None,
                         completion: None,
                     };
-                    scope.put_grant(&grant).await
+                    scope.put_grant(&grant).await?;
+                    if is_sent {
+                        let (id, holder) = (grant.integration_id, uuid::Uuid::from_u128(1).into());
+                        let length = std::time::Duration::from_secs(3600);
+                        scope.take_lease(id, holder, length).await?;
+                        assert!(scope.mark_sent(id, holder).await?);
+                    }
+                    Ok(())
                 })
             },
         )

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use bosa_auth_core::IntegrationId;
-use bosa_auth_store::{ClientTx, Lease, Store, StoreError, params};
+use bosa_auth_core::{AuthStatus, IntegrationId};
+use bosa_auth_store::{ClientTx, Lease, Store, StoreError, leases, params};
 use bosa_auth_testkit::on_every_database;
 use jiff::SignedDuration;
 
 use super::connected::{connected, grant, holder};
-use super::world::{Tenant, id, two_clients};
+use super::world::{Tenant, at, id, two_clients};
 
 const HOURS: Duration = Duration::from_secs(9 * 3600);
 const NOTHING: Duration = Duration::ZERO;
@@ -175,6 +175,22 @@ on_every_database! {
         assert_eq!(take(&store, &ours, 1, HOURS).await, Lease::Gone);
         assert!(!mark(&store, &ours, 1).await);
         assert!(db.db().read(LEASES, params![]).await.unwrap().is_empty());
+    }
+
+    async fn accounts_whose_token_is_on_its_way_are_doubted_when_nobody_can_store_the_answer(db: TestDatabase) {
+        let (_db, store, ours, theirs) = connected(db).await;
+        take(&store, &ours, 1, HOURS).await;
+        assert!(mark(&store, &ours, 1).await);
+        take(&store, &theirs, 1, HOURS).await;
+        assert_eq!(write!(store, [] tx => leases::doubt_sent(tx, at(5)).await), Ok(1));
+        for (tenant, status, version) in
+            [(&ours, AuthStatus::Unverified, 2), (&theirs, AuthStatus::Active, 1)]
+        {
+            let found = store.client(tenant.client).granted_integration(tenant.first).await;
+            let row = found.unwrap().unwrap().integration;
+            assert_eq!((row.auth_status, row.version), (status, version));
+        }
+        assert_eq!(write!(store, [] tx => leases::doubt_sent(tx, at(6)).await), Ok(0));
     }
 
     async fn tokens_from_elsewhere_end_a_lease_and_its_mark(db: TestDatabase) {

@@ -70,6 +70,7 @@ async fn no_statement_reads_a_large_table_from_end_to_end() {
         "clients::END_ALL_TOKENS",
         "data_keys::CLIENTS_UNDER",
         "grants::MARK_UNVERIFIED",
+        "leases::DOUBT_SENT",
         "rekey::REMAINING",
         "rekey::FINISH",
     ];
@@ -179,6 +180,7 @@ fn statements_on_tenant_tables_bind_a_client_or_are_on_the_closed_list() {
         "grants::DUE",
         "grants::UNCOMPLETED",
         "grants::MARK_UNVERIFIED",
+        "leases::DOUBT_SENT",
         "rekey::REMAINING",
         "rekey::FINISH",
         "data_keys::CLIENTS_BEFORE",
