@@ -14,15 +14,8 @@ cargo build --release -p bosa-auth-cli
 bench/tools.sh >/dev/null
 program=$(realpath "${CARGO_TARGET_DIR:-target}/release/bosa-auth")
 
-directory=$(mktemp -d "${TMPDIR:-/tmp}/bosa-auth-footprint-XXXXXX")
-# Beside it: the user that runs PostgreSQL has no access to a directory of ours.
-cluster=$directory-postgres
-clean() {
-    scripts/postgres.sh stop --dir "$cluster" >&2 || true
-    rm -rf "$directory"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+. bench/scratch.sh
+scratch footprint
 
 eval "$(scripts/postgres.sh start --dir "$cluster")"
 psql -Xqc "create database footprint template template0" "$BOSA_AUTH_TEST_POSTGRES_URL"

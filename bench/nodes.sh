@@ -13,15 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo build --release -p bosa-auth-cli
 program=$(realpath "${CARGO_TARGET_DIR:-target}/release/bosa-auth")
 
-directory=$(mktemp -d "${TMPDIR:-/tmp}/bosa-auth-nodes-XXXXXX")
-# Beside it: the user that runs PostgreSQL has no access to a directory of ours.
-cluster=$directory-postgres
-clean() {
-    scripts/postgres.sh stop --dir "$cluster" >&2 || true
-    rm -rf "$directory"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+. bench/scratch.sh
+scratch nodes
 
 eval "$(scripts/postgres.sh start --dir "$cluster")"
 server=$BOSA_AUTH_TEST_POSTGRES_URL

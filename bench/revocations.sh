@@ -8,14 +8,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cargo bench --workspace --bench revocations --no-run
-directory=$(mktemp -d "${TMPDIR:-/tmp}/bosa-auth-revocations-XXXXXX")
-cluster=$directory-postgres
-clean() {
-    scripts/postgres.sh stop --dir "$cluster" || true
-    rm -rf "$directory"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+. bench/scratch.sh
+scratch revocations
 
 measure() {
     cargo bench -q --workspace --bench revocations -- "$1"

@@ -22,14 +22,8 @@ cargo build --release -p bosa-auth-cli
 cargo bench -p bosa-auth --bench scale --no-run
 program=$(realpath "${CARGO_TARGET_DIR:-target}/release/bosa-auth")
 
-directory=$(mktemp -d "${TMPDIR:-/tmp}/bosa-auth-scale-XXXXXX")
-cluster=$directory-postgres
-clean() {
-    scripts/postgres.sh stop --dir "$cluster" || true
-    rm -rf "$directory"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+. bench/scratch.sh
+scratch scale
 
 rows=$directory/rows
 measure() {
