@@ -123,7 +123,7 @@ impl Memory {
             } else {
                 Moment::now(shared.as_ref())
             };
-            polled.is_some_and(|polled| !polled.is_older_than(bound, moment))
+            is_fresh(polled, bound, moment)
         });
         if is_fresh {
             return accept(found, now);
@@ -146,7 +146,7 @@ impl Memory {
             Trust::Within(bound) => {
                 let polled = self.shared.feed.polled();
                 let now = Moment::now(self.shared.clock.as_ref());
-                polled.is_none_or(|polled| polled.is_older_than(bound, now))
+                !is_fresh(polled, bound, now)
             }
         }
     }
@@ -176,6 +176,11 @@ impl Trust {
             None => Self::Always,
         }
     }
+}
+
+/// Whether the last completed poll was sent within the bound; never, if there was none.
+fn is_fresh(polled: Option<Moment>, bound: Duration, now: Moment) -> bool {
+    polled.is_some_and(|polled| !polled.is_older_than(bound, now))
 }
 
 /// By what handles on one database recognise each other: its address without the password, and what

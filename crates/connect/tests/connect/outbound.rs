@@ -20,6 +20,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
+use crate::loopback::options;
+
 /// A connector that declares the hosts of loopback.
 fn provider() -> Provider {
     let text = r#"
@@ -42,13 +44,6 @@ fn provider() -> Provider {
     "#;
     let name = ConnectorName::parse("loopback").unwrap();
     Provider::parse(&name, Origin::File("loopback.toml".into()), text).unwrap()
-}
-
-fn options() -> OutboundOptions {
-    OutboundOptions {
-        private_addresses: true,
-        ..Default::default()
-    }
 }
 
 async fn send(options: OutboundOptions, request: Request) -> Result<Response, OutboundError> {

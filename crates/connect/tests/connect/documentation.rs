@@ -3,7 +3,7 @@
 use bosa_auth_connect::{Origin, Provider};
 use bosa_auth_core::ConnectorName;
 
-const CONNECTORS: &str = include_str!("../../../docs/connectors.md");
+const CONNECTORS: &str = include_str!("../../../../docs/connectors.md");
 
 #[test]
 fn every_connector_file_in_the_documentation_is_valid() {

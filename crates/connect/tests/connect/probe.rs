@@ -4,12 +4,17 @@
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bosa_auth_connect::{
-    ClientCredentials, Origin, Outbound, OutboundOptions, ProbeFinding, ProbeRequest, Provider,
-    Variables, Verdict, probe,
-};
-use bosa_auth_core::{ConnectorName, SeededEntropy};
+use bosa_auth_connect::{ProbeFinding, ProbeRequest, Variables, Verdict, probe};
+use bosa_auth_core::SeededEntropy;
 use serde_json::{Value, json};
+
+use crate::loopback;
+
+const IDENTITY: &str = r#"
+    source = "token_response"
+    subject = "/id"
+    label = ["/id"]
+"#;
 
 /// Serves a description, in which `PORT` stands for the port, and one answer to every token request;
 /// returns what is found.
@@ -25,44 +30,20 @@ async fn found(description: Option<Value>, status: u16, answer: Value) -> Vec<Pr
         router = router.route("/description", get(async move || text));
     }
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let text = format!(
+    let described = format!(
         r#"
-        title = "Loopback"
-        documentation = ["https://docs.example/"]
-        [oauth]
-        authorization_endpoint = "http://127.0.0.1:{port}/authorize"
-        token_endpoint = "http://127.0.0.1:{port}/token"
         issuer = "http://127.0.0.1:{port}"
         discovery = "http://127.0.0.1:{port}/description"
-        hosts = ["127.0.0.1"]
-        client_authentication = "basic"
-        pkce = true
-        default_scopes = ["profile"]
-        [oauth.lifetime]
-        access_token_seconds = 3600
-        refresh_token = "rotates"
-        [oauth.identity]
-        source = "token_response"
-        subject = "/id"
-        label = ["/id"]
         "#
     );
-    let name = ConnectorName::parse("loopback").unwrap();
-    let provider = Provider::parse(&name, Origin::File("loopback.toml".into()), &text).unwrap();
-    let options = OutboundOptions {
-        private_addresses: true,
-        ..Default::default()
-    };
+    let provider = loopback::provider(port, &described, IDENTITY);
     let request = ProbeRequest {
-        client: &ClientCredentials {
-            client_id: "client".to_owned(),
-            client_secret: Some("secret".into()),
-        },
+        client: &loopback::client(),
         variables: &Variables::new(),
         scopes: &[],
         redirect_uri: "http://127.0.0.1:8000/back",
     };
-    let outbound = Outbound::new(options).unwrap();
+    let outbound = loopback::outbound();
     let oauth = provider.oauth.as_ref().unwrap();
     probe(&outbound, oauth, &request, &SeededEntropy::new(1))
         .await

@@ -11,15 +11,21 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bosa_auth_connect::{
-    AuthorizationRequest, ClientCredentials, CodeVerifier, Grant, Origin, Outbound,
-    OutboundOptions, Provider, TokenError, TokenResponse, Variables, authorization_url,
-    identity_from_tokens, identity_request, parse_identity, parse_token_response, random_text,
-    token_request,
+    AuthorizationRequest, ClientCredentials, CodeVerifier, Grant, Outbound, Provider, TokenError,
+    TokenResponse, Variables, authorization_url, identity_from_tokens, identity_request,
+    parse_identity, parse_token_response, random_text, token_request,
 };
-use bosa_auth_core::{ConnectorName, SeededEntropy};
+use bosa_auth_core::SeededEntropy;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::loopback;
+
+const IDENTITY: &str = r#"
+    source = "http://127.0.0.1:PORT/me"
+    subject = "/data/id"
+    label = ["/data/name"]
+"#;
 const REDIRECT_URI: &str = "http://127.0.0.1:8000/connectors/loopback/success-authorize-callback";
 
 /// What the provider knows: the challenge of the code, and the refresh token that is good.
@@ -96,40 +102,11 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let text = format!(
-            r#"
-            title = "Loopback"
-            documentation = ["https://docs.example/"]
-            [oauth]
-            authorization_endpoint = "http://127.0.0.1:{port}/authorize"
-            token_endpoint = "http://127.0.0.1:{port}/token"
-            hosts = ["127.0.0.1"]
-            client_authentication = "basic"
-            pkce = true
-            default_scopes = ["profile"]
-            [oauth.lifetime]
-            access_token_seconds = 3600
-            refresh_token = "rotates"
-            [oauth.identity]
-            source = "http://127.0.0.1:{port}/me"
-            subject = "/data/id"
-            label = ["/data/name"]
-            "#
-        );
-        let name = ConnectorName::parse("loopback").unwrap();
-        let origin = Origin::File("loopback.toml".into());
-        let options = OutboundOptions {
-            private_addresses: true,
-            ..Default::default()
-        };
         Self {
             known,
-            provider: Provider::parse(&name, origin, &text).unwrap(),
-            outbound: Outbound::new(options).unwrap(),
-            client: ClientCredentials {
-                client_id: "client".to_owned(),
-                client_secret: Some("secret".into()),
-            },
+            provider: loopback::provider(port, "", &IDENTITY.replace("PORT", &port.to_string())),
+            outbound: loopback::outbound(),
+            client: loopback::client(),
         }
     }
 
