@@ -133,21 +133,17 @@ pub(super) fn current_digest(
     middle: &str,
     secret: &str,
 ) -> Digest {
-    let client = client.as_uuid();
-    let public: [&[u8]; 5] = [
-        CURRENT,
-        kind.as_str().as_bytes(),
-        client.as_bytes(),
-        credential_id.as_bytes(),
-        middle.as_bytes(),
-    ];
-    let mut mac = key.prepared.clone();
-    match Public::of(&public) {
-        Some(together) => mac.update(together.filled()),
-        None => public.iter().for_each(|part| update(&mut mac, part)),
-    }
-    update(&mut mac, secret.as_bytes());
-    Digest(mac.finalize().into_bytes().into())
+    mac(
+        key,
+        &[
+            CURRENT,
+            kind.as_str().as_bytes(),
+            client.as_uuid().as_bytes(),
+            credential_id.as_bytes(),
+            middle.as_bytes(),
+            secret.as_bytes(),
+        ],
+    )
 }
 
 /// First part of every digest: the construction and its version.
@@ -158,50 +154,9 @@ const OTHER: &[u8] = b"bosa-auth keyed digest v1";
 /// HMAC-SHA-256 over the parts, each after its length as eight big-endian bytes.
 fn mac(key: &DigestKey, parts: &[&[u8]]) -> Digest {
     let mut mac = key.prepared.clone();
-    parts.iter().for_each(|part| update(&mut mac, part));
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
     Digest(mac.finalize().into_bytes().into())
-}
-
-fn length(part: &[u8]) -> [u8; 8] {
-    (part.len() as u64).to_be_bytes()
-}
-
-fn update(mac: &mut Hmac<Sha256>, part: &[u8]) {
-    mac.update(&length(part));
-    mac.update(part);
-}
-
-/// Parts that are no secret, put together before they are hashed: every call to the hash costs more
-/// than copying a few bytes.
-struct Public {
-    bytes: [u8; Self::ROOM],
-    length: usize,
-}
-
-impl Public {
-    const ROOM: usize = 160;
-
-    /// `None` when there is no room.
-    fn of(parts: &[&[u8]]) -> Option<Self> {
-        let mut public = Self {
-            bytes: [0; Self::ROOM],
-            length: 0,
-        };
-        for part in parts {
-            public.push(&length(part))?;
-            public.push(part)?;
-        }
-        Some(public)
-    }
-
-    fn push(&mut self, piece: &[u8]) -> Option<()> {
-        let end = self.length.checked_add(piece.len())?;
-        self.bytes.get_mut(self.length..end)?.copy_from_slice(piece);
-        self.length = end;
-        Some(())
-    }
-
-    fn filled(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
 }
