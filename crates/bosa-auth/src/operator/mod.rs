@@ -2,10 +2,18 @@
 
 mod api_keys;
 mod clients;
+mod digest_keys;
+mod root_keys;
 mod vault;
 
 use api_keys::new_api_key;
 use clients::data_key_name;
 pub(crate) use clients::model as client_model;
+pub use digest_keys::DigestKeyInfo;
+pub use root_keys::RootKeyInfo;
 pub(crate) use vault::open_data_key;
-pub use vault::{DigestKeyInfo, RootKeyInfo, VaultReport, VaultStatus};
+pub use vault::{VaultReport, VaultStatus};
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
