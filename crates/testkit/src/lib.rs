@@ -1,8 +1,9 @@
-//! Databases for the tests of BOSA Auth.
+//! Databases for the tests of BOSA Auth, and an OAuth 2.0 provider.
 //!
-//! Every test gets a database of its own, which disappears with it.
+//! Every test gets a database of its own, which disappears with it, and providers as it likes.
 
 mod line;
+pub mod oauth_provider;
 mod postgres;
 mod test_db;
 
