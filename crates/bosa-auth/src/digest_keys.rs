@@ -85,26 +85,29 @@ async fn open_all(store: &Store, root_keys: &RootKeyring) -> Result<Option<Opene
     let mut active = None;
     let mut by_id = HashMap::new();
     for row in digest_keys::list(store).await? {
-        let root = root_key(root_keys, &row.root_key_id)?;
-        let bytes = open_key(
-            root,
-            KeyPurpose::DigestKey,
-            &row.id.to_string(),
-            &row.sealed,
-        )
-        .map_err(|_| Error::Unreadable {
-            what: "a digest key".to_owned(),
-        })?;
-        let bytes: [u8; 32] = bytes.expose().try_into().map_err(|_| Error::Unreadable {
-            what: "a digest key".to_owned(),
-        })?;
-        let key = Arc::new(DigestKey::from_bytes(bytes));
+        let key = Arc::new(open_row(&row, root_keys)?);
         if row.state == KeyState::Active {
             active = Some((row.id, key.clone()));
         }
         by_id.insert(row.id, key);
     }
     Ok(active.map(|active| Opened { active, by_id }))
+}
+
+/// Opens a key of the database.
+///
+/// # Errors
+/// `Unreadable` when it does not open, `Configuration` when its root key is missing.
+pub(crate) fn open_row(row: &DigestKeyRow, root_keys: &RootKeyring) -> Result<DigestKey> {
+    let unreadable = || Error::Unreadable {
+        what: "a digest key".to_owned(),
+    };
+    let root = root_key(root_keys, &row.root_key_id)?;
+    let name = row.id.to_string();
+    let bytes =
+        open_key(root, KeyPurpose::DigestKey, &name, &row.sealed).map_err(|_| unreadable())?;
+    let bytes = bytes.expose().try_into().map_err(|_| unreadable())?;
+    Ok(DigestKey::from_bytes(bytes))
 }
 
 /// Makes the first key by compare-and-set: when another process is faster, its key stays.

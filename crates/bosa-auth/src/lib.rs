@@ -88,6 +88,7 @@ mod settings;
 mod signing_keys;
 mod tenant;
 mod throttle;
+mod vault;
 
 /// The services of the API reference, for the process-wide instance.
 pub mod service {

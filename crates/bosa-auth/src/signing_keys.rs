@@ -188,18 +188,7 @@ impl SigningKeys {
         if let Some(key) = self.generated.load().get(&row.kid) {
             return Ok(key.clone());
         }
-        let unreadable = || Error::Unreadable {
-            what: "a signing key".to_owned(),
-        };
-        let root = root_key(root_keys, &row.root_key_id)?;
-        let material = open_key(root, KeyPurpose::SigningKey, &row.kid, &row.sealed)
-            .map_err(|_| unreadable())?;
-        let algorithm = row.algorithm.parse().map_err(|_| unreadable())?;
-        let key =
-            Arc::new(SigningKey::from_material(algorithm, &material).map_err(|_| unreadable())?);
-        if key.kid() != row.kid {
-            return Err(unreadable());
-        }
+        let key = Arc::new(open_row(row, root_keys)?);
         self.change_generated(|opened| {
             opened.insert(row.kid.clone(), key.clone());
         });
@@ -364,6 +353,25 @@ impl Operator {
             opened.remove(kid.as_ref());
         });
         Ok(())
+    }
+}
+
+/// Opens a key that was made by rotation.
+///
+/// # Errors
+/// `Unreadable` when it does not open, `Configuration` when its root key is missing.
+pub(crate) fn open_row(row: &SigningKeyRow, root_keys: &RootKeyring) -> Result<SigningKey> {
+    let unreadable = || Error::Unreadable {
+        what: "a signing key".to_owned(),
+    };
+    let root = root_key(root_keys, &row.root_key_id)?;
+    let material =
+        open_key(root, KeyPurpose::SigningKey, &row.kid, &row.sealed).map_err(|_| unreadable())?;
+    let algorithm = row.algorithm.parse().map_err(|_| unreadable())?;
+    let key = SigningKey::from_material(algorithm, &material).map_err(|_| unreadable())?;
+    match key.kid() == row.kid {
+        true => Ok(key),
+        false => Err(unreadable()),
     }
 }
 

@@ -6,12 +6,14 @@
 use bosa_auth_core::{
     ApiKeyId, ClientId, DataKeyId, DigestKeyId, IntegrationId, Timestamp, UserId,
 };
+use uuid::Uuid;
 
 use crate::client_tx::ClientScope;
 use crate::columns::{Columns, Opaque, statements};
 use crate::data_keys::{DataKeyRow, data_key_columns};
-use crate::db::Tx;
+use crate::db::{Row, Tx};
 use crate::error::StoreError;
+use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::sealed::Sealed;
 use crate::store::Source;
@@ -139,28 +141,24 @@ pub async fn prune(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, St
 }
 
 impl<S: Source> ClientScope<S> {
-    /// Lists up to `limit` connections whose code verifier is sealed under a key made before `before`,
-    /// in the order of their ids.
+    /// Lists a page of the client's connections whose code verifier is sealed under a key made before
+    /// `before`.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn verifiers_under_keys_before(
         &mut self,
         before: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<VerifierWithKey>, StoreError> {
-        let old = params![self.client_id, before, limit];
+        query: PageQuery<IntegrationId>,
+    ) -> Result<Page<VerifierWithKey, IntegrationId>, StoreError> {
+        let old = params![
+            self.client_id,
+            before,
+            query.after_or(Uuid::nil()),
+            query.fetch()
+        ];
         let rows = self.source.rows(UNDER_KEYS_BEFORE, old).await?;
-        rows.iter()
-            .map(|row| {
-                let mut columns = Columns::of(row);
-                Ok(VerifierWithKey {
-                    row: ConnectStateRow::read(&mut columns)?,
-                    verifier: read_verifier(&mut columns)?,
-                    key: DataKeyRow::read(&mut columns)?,
-                })
-            })
-            .collect()
+        Page::read(&rows, &query, read_with_key, |found| found.row.id)
     }
 }
 
@@ -266,6 +264,15 @@ impl ConnectStateRow {
     }
 }
 
+fn read_with_key(row: &Row) -> Result<VerifierWithKey, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(VerifierWithKey {
+        row: ConnectStateRow::read(&mut columns)?,
+        verifier: read_verifier(&mut columns)?,
+        key: DataKeyRow::read(&mut columns)?,
+    })
+}
+
 fn read_verifier(columns: &mut Columns<'_>) -> Result<Sealed, StoreError> {
     let bytes = columns.opaque()?;
     let key_id: DataKeyId = columns.next()?;
@@ -306,7 +313,7 @@ statements! {
     UNDER_KEYS_BEFORE = concat!("select ", connect_state_columns!("s."), ", s.sealed, s.data_key_id, ",
         data_key_columns!(), " from bosa_connect_states s \
         join bosa_data_keys k on k.client_id = s.client_id and k.id = s.data_key_id \
-        where s.client_id = $1 and k.created_at < $2 order by s.id limit $3");
+        where s.client_id = $1 and k.created_at < $2 and s.id > $3 order by s.id limit $4");
     BEGIN = "insert into bosa_connect_states (client_id, id, user_id, connector, api_key_id, return_address, \
         page_digest, digest_key_id, created_at, expires_at) \
         select u.client_id, $2, u.id, $4, $5, $6, $7, $8, $9, $10 from bosa_users u \

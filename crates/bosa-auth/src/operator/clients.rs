@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use bosa_auth_core::vault::{DataKey, KeyPurpose, seal_key};
-use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, DataKeyId, ScopeSet, Secret};
+use bosa_auth_core::{AuditAction, ClientId, ClientName, ClientState, ScopeSet, Secret};
 use bosa_auth_store::clients::{self, ClientChange, ClientRow, Updated};
-use bosa_auth_store::data_keys::DataKeyRow;
 use bosa_auth_store::{ClientTx, StoreError};
 
 use super::new_api_key;
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::instance::root_key;
 use crate::memory::{Change, Outcome};
 use crate::model::{ClientModel, ClientUpdate, Created, Page, PageRequest};
 use crate::operation::{Operation, Settled, Written};
 use crate::principal::Operator;
 use crate::tenant::is_storable;
+use crate::vault::new_data_key;
 
 /// Rows that one transaction of a client's deletion removes.
 const DELETE_BATCH: u32 = 500;
@@ -44,7 +42,7 @@ impl Operator {
             updated_at: now,
         };
         let (text, key) = new_api_key(&inner, client.id, &client.name, ScopeSet::all(), None, now)?;
-        let data_key = new_data_key(&inner, client.id)?;
+        let (data_key, _) = new_data_key(&inner, Some(client.id), &inner.active_root_key, now)?;
         let event = inner.event(
             &self.actor,
             AuditAction::ClientCreate,
@@ -285,33 +283,6 @@ pub(crate) fn model(row: &ClientRow) -> ClientModel {
         created_at: row.created_at,
         can_get_integrations: row.can_get_integrations,
     }
-}
-
-fn new_data_key(inner: &Inner, client_id: ClientId) -> Result<DataKeyRow> {
-    let now = inner.clock.now();
-    let id = DataKeyId::generate(now, inner.entropy.as_ref())?;
-    let key = DataKey::generate(id, inner.entropy.as_ref())?;
-    let root = root_key(&inner.root_keys, &inner.active_root_key)?;
-    let sealed = seal_key(
-        root,
-        KeyPurpose::DataKey,
-        &data_key_name(client_id, id),
-        key.expose(),
-        inner.entropy.as_ref(),
-    )
-    .map_err(Error::internal)?;
-    Ok(DataKeyRow {
-        id,
-        root_key_id: inner.active_root_key.clone(),
-        sealed: sealed.into(),
-        is_active: true,
-        created_at: now,
-    })
-}
-
-/// What a data key is sealed for: it opens for its own client only.
-pub(super) fn data_key_name(client_id: ClientId, id: DataKeyId) -> String {
-    format!("{client_id}/{id}")
 }
 
 fn describe(update: &ClientUpdate, name: Option<&ClientName>) -> String {

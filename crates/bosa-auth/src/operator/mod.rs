@@ -7,11 +7,9 @@ mod root_keys;
 mod vault;
 
 use api_keys::new_api_key;
-use clients::data_key_name;
 pub(crate) use clients::model as client_model;
 pub use digest_keys::DigestKeyInfo;
 pub use root_keys::RootKeyInfo;
-pub(crate) use vault::open_data_key;
 pub use vault::{VaultReport, VaultStatus};
 
 fn count(number: i64) -> u64 {

@@ -7,5 +7,4 @@ mod login;
 pub(crate) mod tokens;
 mod users;
 
-pub(crate) use integrations::open_integration;
 pub(crate) use users::is_storable;

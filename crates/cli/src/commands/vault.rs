@@ -15,7 +15,7 @@ use crate::progress::Counter;
 pub(crate) enum VaultCommand {
     /// Count what is sealed, and by which keys.
     Status,
-    /// Open every sealed key and credential and list those that do not open.
+    /// Open every sealed key and value and list those that do not open.
     Verify,
 }
 
@@ -67,7 +67,7 @@ async fn status(context: &Context, operator: &Operator) -> Result<(), Failure> {
 
 async fn verify(context: &Context, operator: &Operator) -> Result<(), Failure> {
     let output = context.output;
-    let counter = Counter::start(output, "keys and credentials");
+    let counter = Counter::start(output, "keys and values");
     let shown = counter.clone();
     let verified = operator.vault_verify(move |read| shown.set(read)).await;
     counter.finish();

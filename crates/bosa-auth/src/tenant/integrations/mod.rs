@@ -16,7 +16,6 @@ mod read;
 mod sealed;
 
 pub(in crate::tenant) use read::without_credentials;
-pub(crate) use sealed::open_integration;
 
 const MOST_SCOPES: usize = 256;
 const LONGEST_SCOPE: usize = 1024;

@@ -1,14 +1,13 @@
 //! The credential of an account: checked, sealed for its row, opened.
 
-use bosa_auth_core::Secret;
-use bosa_auth_core::vault::{ValueContext, ValuePurpose, open_value, seal_value};
+use bosa_auth_core::{DataKeyId, Secret};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 use bosa_auth_store::{DataKeyRow, Opaque};
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
-use crate::operator::open_data_key;
 use crate::principal::Tenant;
+use crate::vault::{Place, open_data_key};
 
 /// Longest credential, in bytes.
 const LONGEST_AUTH_STRING: usize = 64 * 1024;
@@ -23,19 +22,12 @@ impl Tenant {
         row: &IntegrationRow,
         auth_string: &Secret,
         key: Option<&DataKeyRow>,
-    ) -> Result<(Opaque, bosa_auth_core::DataKeyId)> {
+    ) -> Result<(Opaque, DataKeyId)> {
         let inner = &self.auth.inner;
-        let key = open_data_key(&self.auth, self.id(), key.ok_or(Error::InvalidClient)?)?;
+        let key = open_data_key(inner, self.id(), key.ok_or(Error::InvalidClient)?)?;
         let plain = auth_string.expose().as_bytes();
-        let sealed = seal_value(
-            &key,
-            ValuePurpose::IntegrationAuth,
-            &context(row),
-            plain,
-            inner.entropy.as_ref(),
-        )
-        .map_err(Error::internal)?;
-        Ok((sealed.into(), key.id()))
+        let sealed = Place::credential(row).seal(&key, plain, inner.entropy.as_ref())?;
+        Ok((sealed.bytes, sealed.key_id))
     }
 }
 
@@ -43,31 +35,10 @@ impl Tenant {
 ///
 /// # Errors
 /// `Unreadable`: it was moved, edited or truncated, or its key was.
-pub(crate) fn open_integration(auth: &Auth, found: &IntegrationWithKey) -> Result<Secret> {
-    let unreadable = || Error::Unreadable {
-        what: "the credential of an integration".to_owned(),
-    };
+pub(super) fn open_integration(auth: &Auth, found: &IntegrationWithKey) -> Result<Secret> {
     let row = &found.integration;
-    let key = open_data_key(auth, row.client_id, &found.key)?;
-    let plain = open_value(
-        &key,
-        ValuePurpose::IntegrationAuth,
-        &context(row),
-        &row.sealed,
-    )
-    .map_err(|_| unreadable())?;
-    let text = std::str::from_utf8(plain.expose()).map_err(|_| unreadable())?;
-    Ok(Secret::from(text))
-}
-
-fn context(row: &IntegrationRow) -> ValueContext<'_> {
-    ValueContext {
-        client_id: row.client_id,
-        user_id: row.user_id,
-        row_id: row.id,
-        connector: &row.connector,
-        account: &row.user_identifier,
-    }
+    let key = open_data_key(&auth.inner, row.client_id, &found.key)?;
+    Place::credential(row).open_text(&key, &row.sealed)
 }
 
 pub(super) fn check_auth_string(auth_string: &Secret) -> Result<()> {

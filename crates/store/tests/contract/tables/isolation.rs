@@ -35,7 +35,11 @@ async fn everything(store: &Store, of: &Tenant) -> String {
         scope.integrations(of.user, None).await.unwrap(),
         scope.all_granted_integrations(all()).await.unwrap(),
         scope.all_connector_settings().await.unwrap(),
-        scope.verifiers_under_keys_before(at(1), 9).await.unwrap(),
+        scope
+            .verifiers_under_keys_before(at(1), all())
+            .await
+            .unwrap()
+            .items,
         connect_states::find_page(store, &page_of(of, PAGE).digest)
             .await
             .unwrap(),
@@ -92,7 +96,7 @@ on_every_database! {
             assert!(accounts.iter().all(|row| row.integration.client_id == ours.client));
             assert_eq!(accounts.len(), 3);
         }
-        let verifiers = scope.verifiers_under_keys_before(at(1), 9).await.unwrap();
+        let verifiers = scope.verifiers_under_keys_before(at(1), all()).await.unwrap().items;
         assert_eq!(verifiers.len(), 1);
         assert_eq!(verifiers[0].row.client_id, ours.client);
         assert_eq!(scope.data_key_usage(theirs.data_key).await, Ok(DataKeyUse::default()));

@@ -59,7 +59,7 @@ async fn reseal_all(store: &Store, tenant: &Tenant) {
             let name = &found.settings.connector;
             assert!(scope.reseal_connector_secret(name, &secret, &under_new(0x83)).await?);
         }
-        for found in scope.verifiers_under_keys_before(at(START), 9).await? {
+        for found in scope.verifiers_under_keys_before(at(START), page(9, None)).await?.items {
             assert!(scope.reseal_verifier(found.row.id, &found.verifier, &under_new(0x84)).await?);
         }
         assert!(scope.delete_data_key(tenant.data_key).await?);
