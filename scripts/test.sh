@@ -1,21 +1,27 @@
 #!/usr/bin/env bash
 # Runs every check of the project: the same command for a developer and for continuous integration.
 #
-# Needs a Rust toolchain. What else is missing (a C compiler, PostgreSQL, PgBouncer, faketime) is
-# installed from Debian packages when run as root, and named otherwise. A private PostgreSQL cluster
-# is started for the run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of
-# your own.
+# Needs a Rust toolchain and Node.js. What else is missing (a C compiler, PostgreSQL, PgBouncer,
+# faketime, Chromium) is installed from Debian packages when run as root, and named otherwise; the
+# packages of the browser tests are installed beside them with npm. A private PostgreSQL cluster is
+# started for the run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your
+# own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 started=$SECONDS
 scratch=$(mktemp -d)
 cluster=""   # not empty while we have to stop the cluster
+browser=""   # the process of the browser tests, while they run
 gate="preparation"
 
 finish() {
     local status=$?
     trap - EXIT INT TERM
+    if [ -n "$browser" ]; then
+        kill "$browser" 2>/dev/null || true
+        wait "$browser" 2>/dev/null || true
+    fi
     if [ -n "$cluster" ]; then
         scripts/postgres.sh stop --dir "$cluster" >&2 || true
     fi
@@ -64,10 +70,20 @@ summarise() {
                 if ($(i + 1) ~ /^ignored/) ignored += $i
             }
         }
+        # The lines of Node.js: its sign, a word and a number.
+        FILENAME ~ /browser$/ && NF == 3 && $2 ~ /^(pass|fail|skipped)$/ { said[$2] = $3 }
+        FILENAME ~ /browser$/ && NF == 3 && $2 == "skipped" {
+            suites++
+            printf "%-44s test result: %d passed; %d failed; %d ignored\n", \
+                "bosa_auth_cli: tests/browser", said["pass"], said["fail"], said["skipped"]
+            passed += said["pass"]
+            failed += said["fail"]
+            ignored += said["skipped"]
+        }
         END {
             if (suites) printf "total: %d passed, %d failed, %d ignored in %d suites\n", \
                 passed, failed, ignored, suites
-        }' "$scratch/tests"
+        }' "$scratch/tests" "$scratch/browser"
 }
 
 as_root() { [ "$(id -u)" -eq 0 ]; }
@@ -94,6 +110,16 @@ need_pooler() {
     ! command -v systemctl >/dev/null || systemctl disable -q --now pgbouncer 2>/dev/null || true
 }
 
+need_node() {
+    need node nodejs
+    need npm npm
+    node --eval 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' || {
+        printf 'Node.js %s is too old: install version 20 or newer and run this again\n' \
+            "$(node --version)" >&2
+        return 1
+    }
+}
+
 tools() {
     if ! command -v cargo >/dev/null && [ -f "${CARGO_HOME:-${HOME:-}/.cargo}/env" ]; then
         # shellcheck disable=SC1091
@@ -116,6 +142,8 @@ tools() {
     need git git              # lists the tracked files for `cargo xtask repository`
     need faketime faketime    # moves the wall clock of a server
     need_pooler               # stands between servers and their database
+    need_node                 # runs the browser tests and their OAuth provider
+    need chromium chromium    # a real browser on the pages that users see
     cargo --version
     cc --version | head -n 1
 }
@@ -133,16 +161,38 @@ postgres() {
         sed -E 's#(://[^:/@]*):[^@]*@#\1:…@#'
 }
 
+# A connection through a real provider and a real browser, on the executable that was just built.
+# Runs in the background, in a process that it becomes itself.
+browser_tests() {
+    cd crates/cli/tests/browser
+    # npm notes what it has installed.
+    if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
+        npm ci --ignore-scripts --no-audit --no-fund
+    fi
+    exec node --test --test-reporter=spec
+}
+
 tests() {
+    local failed=0
+    heading "build of the tests"
+    cargo test --workspace --locked --no-run
+    heading "tests, doc tests included, and those in a browser beside them"
+    browser_tests >"$scratch/browser" 2>&1 &
+    browser=$!
     # Result lines go to stdout and suite names to stderr; the summary needs both in order.
-    cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$scratch/tests"
+    cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$scratch/tests" || failed=1
+    wait "$browser" || failed=1
+    browser=""
+    heading "what the tests in a browser said"
+    cat "$scratch/browser"
+    [ "$failed" -eq 0 ]
 }
 
 run "tools" tools
 run "format" cargo fmt --all --check
 run "lints" cargo clippy --workspace --all-targets --locked -- -D warnings # benches included
 run "PostgreSQL" postgres
-run "tests, doc tests included" tests
+tests
 run "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 run "dependency policy" cargo xtask deny
 run "repository text" cargo xtask repository
