@@ -22,6 +22,8 @@ pub enum Error {
         field: &'static str,
         /// What is wrong with it, as the end of a sentence that begins with the field's name.
         reason: String,
+        /// What is wrong inside it, where it has parts of its own; the reason lists them too.
+        violations: Vec<Violation>,
     },
     /// The client key (or the client itself) is not accepted. One message for every reason.
     #[error("the client is unknown or its key is not valid")]
@@ -119,6 +121,18 @@ pub enum Error {
     /// A defect of this library or of its surroundings; the log has the cause.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What is wrong with one part of a malformed argument.
+///
+/// # Security
+/// It never quotes the part's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Where the part is, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong with it, as the end of a sentence that begins with the pointer.
+    pub reason: String,
 }
 
 /// The class of an [`Error`], one row of the table that every transport maps completely.
@@ -329,6 +343,24 @@ impl Error {
         Error::InvalidInput {
             field,
             reason: reason.into(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// Parts of an argument that are malformed; all of them are named.
+    pub(crate) fn violated(
+        field: &'static str,
+        what: impl std::fmt::Display,
+        violations: Vec<Violation>,
+    ) -> Self {
+        let all: Vec<_> = violations
+            .iter()
+            .map(|violation| format!("{} {}", violation.pointer, violation.reason))
+            .collect();
+        Error::InvalidInput {
+            field,
+            reason: format!("{what}: {}", all.join("; ")),
+            violations,
         }
     }
 

@@ -109,7 +109,7 @@ pub use bosa_auth_core::{
 };
 pub use connectors::Connector;
 pub use doctor::{Finding, Severity, doctor};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, Violation};
 pub use global::{initialize_authentication_db, shutdown};
 pub use idempotency::IdempotencyKey;
 pub use model::*;

@@ -248,7 +248,7 @@ pub struct IntegrationUpdate {
     pub auth_scopes: Option<Vec<String>>,
 }
 
-/// An account that a user stores for itself.
+/// An account of a user, to be stored with a credential that is kept as it is.
 #[derive(Debug)]
 pub struct NewIntegration {
     /// The kind of third party, for example `github`.
@@ -259,6 +259,27 @@ pub struct NewIntegration {
     pub auth_string: Secret,
     /// What the credential permits there.
     pub auth_scopes: Vec<String>,
+    /// Whether an account of this name may be there already, and then gets the new credential.
+    pub replace_duplicate: bool,
+}
+
+/// An account of a user, to be stored with a credential that is made of fields.
+#[derive(Debug)]
+pub struct ConfiguredIntegration {
+    /// The kind of third party, for example `github`.
+    pub connector: String,
+    /// What the credential is made of: `api_key`, `basic`, `bearer` or `custom`.
+    pub auth_type: String,
+    /// The fields, as the text of a JSON object. For every kind, `user_identifier` is the account's
+    /// name (absent: `default`, or for `basic` the user name) and `auth_scopes` a list of what the
+    /// credential permits (absent: nothing).
+    ///
+    /// - `api_key`: `api_key`, which is stored as it is.
+    /// - `basic`: `username` and `password`, stored as JSON with exactly these two members.
+    /// - `bearer`: `token`, which is stored as it is.
+    /// - `custom`: `auth_string`, which is stored as it is; or, without it, any other members,
+    ///   stored as JSON with sorted keys.
+    pub configuration: Secret,
     /// Whether an account of this name may be there already, and then gets the new credential.
     pub replace_duplicate: bool,
 }

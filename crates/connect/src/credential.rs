@@ -19,6 +19,15 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
+    /// Every kind, in alphabetical order.
+    pub const ALL: [Self; 4] = [Self::ApiKey, Self::Basic, Self::Bearer, Self::Custom];
+
+    /// The kind of a name in a connector file.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name in a connector file.
     #[must_use]
     pub fn name(self) -> &'static str {

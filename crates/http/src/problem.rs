@@ -311,7 +311,18 @@ fn challenge(kind: ErrorKind) -> Option<&'static str> {
 
 fn details(error: &Error) -> Option<Value> {
     match error {
-        Error::InvalidInput { field, .. } => Some(json!({ "field": field })),
+        Error::InvalidInput {
+            field, violations, ..
+        } => {
+            let parts = violations.iter();
+            let parts: Vec<_> = parts
+                .map(|part| json!({ "pointer": part.pointer, "reason": part.reason }))
+                .collect();
+            Some(match parts.is_empty() {
+                true => json!({ "field": field }),
+                false => json!({ "field": field, "violations": parts }),
+            })
+        }
         Error::PermissionDenied { scope } => Some(json!({ "scope": scope.as_str() })),
         Error::AmbiguousAccount {
             connector,

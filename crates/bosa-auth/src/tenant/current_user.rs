@@ -5,7 +5,10 @@ use bosa_auth_core::{Actor, ScopeSet, Secret};
 use crate::auth::Auth;
 use crate::error::{Error, Result};
 use crate::idempotency::Idempotency;
-use crate::model::{Created, NewIntegration, ThirdPartyIntegrationAuth, UserComplete, UserModel};
+use crate::model::{
+    ConfiguredIntegration, Created, NewIntegration, ThirdPartyIntegrationAuth, UserComplete,
+    UserModel,
+};
 use crate::principal::{CurrentUser, Tenant};
 use crate::tenant::tokens::with_client;
 
@@ -68,16 +71,19 @@ impl CurrentUser {
         &self,
         new: NewIntegration,
     ) -> Result<Created<ThirdPartyIntegrationAuth>> {
-        let replace = new.replace_duplicate;
-        let integration = ThirdPartyIntegrationAuth::new(
-            self.tenant.id(),
-            self.user_id,
-            new.connector,
-            new.user_identifier,
-            new.auth_string,
-            new.auth_scopes,
-        );
-        self.tenant.store_integration(integration, replace).await
+        self.tenant.add_integration(self.user_id, new).await
+    }
+
+    /// Stores an account with a credential that is made of fields.
+    ///
+    /// # Errors
+    /// As [`create_integration`](Self::create_integration), and as
+    /// [`Tenant::configure_integration`](crate::Tenant::configure_integration) says.
+    pub async fn configure_integration(
+        &self,
+        new: ConfiguredIntegration,
+    ) -> Result<Created<ThirdPartyIntegrationAuth>> {
+        self.tenant.configure_integration(self.user_id, new).await
     }
 
     /// Whether the user has an account of the connector.

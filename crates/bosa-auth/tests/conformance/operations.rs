@@ -1,8 +1,8 @@
 //! Every operation of a client and of a user, to be tried with ids and texts of any kind.
 
 use bosa_auth::{
-    CurrentUser, Error, IntegrationUpdate, NewIntegration, NewUser, PageRequest, Scope, Tenant,
-    ThirdPartyIntegrationAuth, TokenId, UserId, UserUpdate,
+    ConfiguredIntegration, CurrentUser, Error, IntegrationUpdate, NewIntegration, NewUser,
+    PageRequest, Scope, Tenant, ThirdPartyIntegrationAuth, TokenId, UserId, UserUpdate,
 };
 
 use crate::support::code;
@@ -43,6 +43,13 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
         "stored".into(),
         vec![],
     );
+    let replacing = NewIntegration {
+        connector: connector.to_owned(),
+        user_identifier: account.to_owned(),
+        auth_string: "replaced".into(),
+        auth_scopes: vec![],
+        replace_duplicate: true,
+    };
     let chosen = "a newly chosen secret";
     vec![
         done(
@@ -136,6 +143,16 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
             "create_integration",
             Scope::IntegrationsWrite,
             code(tenant.create_integration(new).await),
+        ),
+        done(
+            "add_integration",
+            Scope::IntegrationsWrite,
+            code(tenant.add_integration(user, replacing).await),
+        ),
+        done(
+            "configure_integration",
+            Scope::IntegrationsWrite,
+            code(tenant.configure_integration(user, bearer(target)).await),
         ),
         done(
             "set_selected_integration",
@@ -287,6 +304,11 @@ pub(crate) async fn of_user(user: &CurrentUser, target: &Target) -> Vec<Outcome>
             code(user.create_integration(new).await),
         ),
         done(
+            "configure_integration",
+            Scope::IntegrationsWrite,
+            code(user.configure_integration(bearer(target)).await),
+        ),
+        done(
             "select_integration",
             Scope::IntegrationsWrite,
             code(user.select_integration(connector, account).await),
@@ -305,6 +327,16 @@ pub(crate) async fn of_user(user: &CurrentUser, target: &Target) -> Vec<Outcome>
             ),
         ),
     ]
+}
+
+fn bearer(target: &Target) -> ConfiguredIntegration {
+    let fields = serde_json::json!({ "token": "configured", "user_identifier": target.account });
+    ConfiguredIntegration {
+        connector: target.connector.clone(),
+        auth_type: "bearer".to_owned(),
+        configuration: fields.to_string().into(),
+        replace_duplicate: true,
+    }
 }
 
 /// An operation that has ended. Whoever listens at the level `trace` is told where it does.

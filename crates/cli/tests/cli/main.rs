@@ -10,6 +10,7 @@ mod archives;
 mod arguments;
 mod connectors;
 mod freshness;
+mod integrations;
 mod nodes;
 mod pages;
 mod readme;

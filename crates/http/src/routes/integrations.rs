@@ -1,9 +1,13 @@
 //! `/users/{id}/integrations`: a client's view of its users' accounts at third parties.
 
 use axum::routing::{delete, get, patch, post};
-use bosa_auth::{IntegrationUpdate, Scope, Secret, ThirdPartyIntegrationAuth, UserId};
+use bosa_auth::{
+    ConfiguredIntegration, IntegrationUpdate, NewIntegration, Scope, Secret,
+    ThirdPartyIntegrationAuth, UserId,
+};
 use http::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -81,20 +85,34 @@ pub(crate) const ROUTES: &[Route] = &[
     .data::<Deleted>(),
 ];
 
-/// An account to be stored.
+/// An account to be stored: with `user_identifier` and `auth_string`, or with `auth_type` and
+/// `configuration`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccount {
     /// The kind of third party, for example `github`.
     connector: String,
     /// The account's name there.
-    user_identifier: String,
-    /// The credential there.
-    #[schema(value_type = String)]
-    auth_string: Secret,
-    /// What the credential permits there.
+    user_identifier: Option<String>,
+    /// The credential there, which is stored as it is.
+    #[schema(value_type = Option<String>)]
+    auth_string: Option<Secret>,
+    /// What the credential permits there; absent: nothing.
+    auth_scopes: Option<Vec<String>>,
+    /// `api_key`, `basic`, `bearer` or `custom`.
+    auth_type: Option<String>,
+    /// The fields of the credential, as in `POST /connectors/{connector}/integrations`.
+    #[schema(value_type = Option<Object>)]
+    configuration: Option<Map<String, Value>>,
+    /// Whether an account of this name may be there already and then gets the new credential.
     #[serde(default)]
-    auth_scopes: Vec<String>,
+    replace_duplicate: bool,
+}
+
+/// How the credential of a new account is given.
+enum Given {
+    AsItIs(NewIntegration),
+    InFields(ConfiguredIntegration),
 }
 
 /// Changes of an account; what is absent stays as it is.
@@ -137,6 +155,57 @@ pub(crate) struct IntegrationWithCredential {
     auth_string: Shown,
 }
 
+impl NewAccount {
+    fn given(self) -> Result<Given, Problem> {
+        if self.auth_type.is_none() && self.configuration.is_none() {
+            return Ok(Given::AsItIs(NewIntegration {
+                connector: self.connector,
+                user_identifier: required(self.user_identifier, "user_identifier")?,
+                auth_string: required(self.auth_string, "auth_string")?,
+                auth_scopes: self.auth_scopes.unwrap_or_default(),
+                replace_duplicate: self.replace_duplicate,
+            }));
+        }
+        for (name, is_there) in [
+            ("user_identifier", self.user_identifier.is_some()),
+            ("auth_string", self.auth_string.is_some()),
+            ("auth_scopes", self.auth_scopes.is_some()),
+        ] {
+            if is_there {
+                return Err(Problem::invalid(name, "belongs into configuration"));
+            }
+        }
+        configured(
+            self.connector,
+            self.auth_type,
+            self.configuration,
+            self.replace_duplicate,
+        )
+        .map(Given::InFields)
+    }
+}
+
+/// An account whose credential is made of fields.
+pub(super) fn configured(
+    connector: String,
+    auth_type: Option<String>,
+    configuration: Option<Map<String, Value>>,
+    replace_duplicate: bool,
+) -> Result<ConfiguredIntegration, Problem> {
+    let auth_type = required(auth_type, "auth_type")?;
+    let configuration = required(configuration, "configuration")?;
+    Ok(ConfiguredIntegration {
+        connector,
+        auth_type,
+        configuration: Secret::new(Value::Object(configuration).to_string()),
+        replace_duplicate,
+    })
+}
+
+fn required<T>(value: Option<T>, name: &str) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::invalid(name, "is missing"))
+}
+
 impl From<ThirdPartyIntegrationAuth> for Integration {
     fn from(stored: ThirdPartyIntegrationAuth) -> Self {
         Self {
@@ -170,16 +239,11 @@ async fn create(
     body: JsonBody<NewAccount>,
 ) -> Result<Enveloped<Integration>, Problem> {
     let tenant = idempotency.attach(tenant, CREATE, body.text.expose())?;
-    let new = body.value;
-    let new = ThirdPartyIntegrationAuth::new(
-        tenant.client().id,
-        id,
-        new.connector,
-        new.user_identifier,
-        new.auth_string,
-        new.auth_scopes,
-    );
-    match tenant.create_integration(new).await {
+    let stored = match body.value.given()? {
+        Given::AsItIs(new) => tenant.add_integration(id, new).await,
+        Given::InFields(new) => tenant.configure_integration(id, new).await,
+    };
+    match stored {
         Ok(created) => Ok(Enveloped::created(created, HINT)),
         Err(error) => Err(unless_absent(&tenant, id, error).await),
     }

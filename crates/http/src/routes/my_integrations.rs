@@ -1,16 +1,14 @@
 //! `/connectors/{connector}/…`: a user's own accounts, with its token.
 
-use std::collections::BTreeMap;
-
 use axum::routing::{delete, get, post};
-use bosa_auth::{NewIntegration, Scope, Secret};
+use bosa_auth::{ConfiguredIntegration, Scope};
 use http::{HeaderMap, Method};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::integrations::{HINT, Integration, IntegrationWithCredential};
+use super::integrations::{HINT, Integration, IntegrationWithCredential, configured};
 use crate::envelope::Enveloped;
 use crate::extract::{JsonBody, OptionalJson, Params, Query};
 use crate::idempotency::Idempotency;
@@ -23,8 +21,6 @@ const ACCOUNTS: &str = "/connectors/{connector}/integrations";
 const ACCOUNT: &str = "/connectors/{connector}/integrations/{user_identifier}";
 /// The headers that name an account, the newer one first.
 const NAMING: [&str; 2] = ["x-integration", "x-bosa-integration"];
-const CUSTOM: &str = "custom";
-const DEFAULT_ACCOUNT: &str = "default";
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(
@@ -37,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
     .scope(Scope::IntegrationsRead)
     .data::<Existence>(),
     Route::new(Method::POST, ACCOUNTS, Caller::User, || post(connect))
-        .summary("Stores an account of the user from a custom configuration.")
+        .summary("Stores an account of the user with a credential that is made of fields.")
         .scope(Scope::IntegrationsWrite)
         .body::<Connection>()
         .data::<Integration>()
@@ -80,12 +76,14 @@ pub(crate) struct Existence {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Connection {
-    /// `custom`.
+    /// `api_key`, `basic`, `bearer` or `custom`.
     auth_type: Option<String>,
-    /// `user_identifier` (else `default`) and `auth_scopes` (else none) are taken out; the credential
-    /// is `auth_string` if it is there, else the rest as JSON with sorted keys.
+    /// The fields of the credential: `api_key`; `username` and `password`; `token`; for `custom`
+    /// `auth_string`, or any others, which are stored as JSON with sorted keys. Each kind also takes
+    /// `user_identifier`, the account's name (else `default`, for `basic` the user name), and
+    /// `auth_scopes` (else none).
     #[schema(value_type = Option<Object>)]
-    configuration: Option<BTreeMap<String, Value>>,
+    configuration: Option<Map<String, Value>>,
     /// Not supported yet.
     #[schema(value_type = Option<String>)]
     callback_url: Option<IgnoredAny>,
@@ -130,7 +128,7 @@ async fn connect(
     let user = idempotency.attach(user, CREATE, body.text.expose())?;
     let account = body.value.into_account(connector)?;
     Ok(Enveloped::created(
-        user.create_integration(account).await?,
+        user.configure_integration(account).await?,
         HINT,
     ))
 }
@@ -209,65 +207,18 @@ impl Outcome {
 }
 
 impl Connection {
-    fn into_account(self, connector: String) -> Result<NewIntegration, Problem> {
+    fn into_account(self, connector: String) -> Result<ConfiguredIntegration, Problem> {
         if self.callback_url.is_some() {
-            let reason = "is not supported; send auth_type \"custom\" and a configuration";
+            let reason = "is not supported; send auth_type and a configuration";
             return Err(Problem::invalid("callback_url", reason));
         }
-        match self.auth_type.as_deref() {
-            Some(CUSTOM) => {}
-            Some(_) => return Err(Problem::invalid("auth_type", "must be \"custom\"")),
-            None => return Err(Problem::invalid("auth_type", "is missing")),
-        }
-        let Some(mut configuration) = self.configuration else {
-            return Err(Problem::invalid("configuration", "is missing"));
-        };
-        let user_identifier = match configuration.remove("user_identifier") {
-            None => DEFAULT_ACCOUNT.to_owned(),
-            Some(Value::String(name)) => name,
-            Some(_) => return Err(mistyped("user_identifier", "a string")),
-        };
-        let auth_scopes = match configuration.remove("auth_scopes") {
-            None => Vec::new(),
-            Some(scopes) => serde_json::from_value(scopes)
-                .map_err(|_| mistyped("auth_scopes", "a list of strings"))?,
-        };
-        let auth_string = match configuration.remove("auth_string") {
-            None => sorted_json(configuration),
-            Some(Value::String(text)) => text,
-            Some(_) => return Err(mistyped("auth_string", "a string")),
-        };
-        Ok(NewIntegration {
+        configured(
             connector,
-            user_identifier,
-            auth_string: Secret::new(auth_string),
-            auth_scopes,
-            replace_duplicate: self.replace_duplicate,
-        })
+            self.auth_type,
+            self.configuration,
+            self.replace_duplicate,
+        )
     }
-}
-
-fn mistyped(name: &str, expected: &str) -> Problem {
-    let field = format!("configuration.{name}");
-    Problem::invalid(&field, format_args!("must be {expected}"))
-}
-
-/// JSON with the keys of every level sorted, however the map keeps them.
-fn sorted_json(members: BTreeMap<String, Value>) -> String {
-    fn sorted(value: Value) -> Value {
-        match value {
-            Value::Object(members) => {
-                let members: BTreeMap<_, _> = members.into_iter().collect();
-                let members = members
-                    .into_iter()
-                    .map(|(name, value)| (name, sorted(value)));
-                Value::Object(members.collect())
-            }
-            Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-            other => other,
-        }
-    }
-    sorted(Value::Object(members.into_iter().collect())).to_string()
 }
 
 /// The account that a header names; two that differ name nobody.

@@ -8,6 +8,7 @@
 
 mod app;
 mod bad_input;
+mod credentials;
 mod documents;
 mod idempotency;
 mod isolation;

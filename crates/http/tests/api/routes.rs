@@ -324,46 +324,6 @@ on_every_database! {
         assert_eq!(call("DELETE", base).send().await.refusal(404), "not_found");
     }
 
-    async fn a_custom_configuration_becomes_a_credential(db: TestDatabase) {
-        let app = TestApp::new(&db).await;
-        let client = app.client("Custom").await;
-        let user = app.user(&client, "ana").await;
-        let base = "/connectors/jira/integrations";
-        let connect = |body: Value| app.post(base, body).token(&user.token).send();
-        let custom = |configuration: Value| json!({ "auth_type": "custom", "configuration": configuration });
-        let stored = connect(custom(json!({ "url": "https://j", "key": { "b": 1, "a": [true] } }))).await.data();
-        assert_eq!((&stored["user_identifier"], &stored["auth_scopes"]), (&json!("default"), &json!([])));
-        let show = |account: &str| app.get(&format!("{base}/{account}")).token(&user.token).send();
-        let shown = show("default").await.data();
-        assert_eq!(shown["auth_string"], r#"{"key":{"a":[true],"b":1},"url":"https://j"}"#);
-
-        let again = custom(json!({ "user_identifier": "default", "auth_string": "new" }));
-        assert_eq!(connect(again.clone()).await.refusal(409), "integration_already_exists");
-        let mut replacing = again;
-        replacing["replace_duplicate"] = json!(true);
-        assert_eq!(connect(replacing).await.data()["id"], stored["id"]);
-        assert_eq!(show("default").await.data()["auth_string"], "new");
-
-        let url = json!({ "callback_url": "https://x/connectors/jira/success-authorize-callback", "replace_duplicate": true });
-        assert_eq!(connect(url).await.field(), "callback_url");
-        for (body, field) in [
-            (json!({}), "auth_type"),
-            (json!({ "auth_type": "oauth", "configuration": {} }), "auth_type"),
-            (json!({ "auth_type": "custom" }), "configuration"),
-            (json!({ "auth_type": "custom", "configuration": [] }), "configuration"),
-            (custom(json!({ "user_identifier": 5 })), "configuration.user_identifier"),
-            (custom(json!({ "auth_string": {} })), "configuration.auth_string"),
-            (custom(json!({ "auth_scopes": "repo" })), "configuration.auth_scopes"),
-            (custom(json!({ "auth_string": "" })), "auth_string"),
-            (json!({ "auth_type": "custom", "configuration": {}, "replace_duplicate": "yes" }), "replace_duplicate"),
-            (json!({ "auth_type": "custom", "surprise": 1 }), "surprise"),
-        ] {
-            assert_eq!(connect(body.clone()).await.field(), field, "{body}");
-        }
-        let upper = app.post("/connectors/Jira/integrations", custom(json!({}))).token(&user.token);
-        assert_eq!(upper.send().await.field(), "connector");
-    }
-
     async fn a_wrong_field_is_named_without_its_value(db: TestDatabase) {
         let app = TestApp::new(&db).await;
         let client = app.client("Fields").await;

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::sealed::check_auth_string;
 use super::{NOT_FOUND, describe, model, scopes_text};
 use crate::error::{Error, Result};
-use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
+use crate::model::{
+    ConfiguredIntegration, Created, IntegrationUpdate, NewIntegration, ThirdPartyIntegrationAuth,
+};
 use crate::operation::{Settled, Written};
 use crate::principal::Tenant;
 
@@ -30,9 +32,50 @@ impl Tenant {
         self.store_integration(new, false).await
     }
 
+    /// Stores an account of a user, or gives the one of this name another credential.
+    ///
+    /// # Errors
+    /// As [`create_integration`](Self::create_integration); `IntegrationAlreadyExists` only when the
+    /// account may not be replaced.
+    pub async fn add_integration(
+        &self,
+        user_id: UserId,
+        new: NewIntegration,
+    ) -> Result<Created<ThirdPartyIntegrationAuth>> {
+        let integration = ThirdPartyIntegrationAuth::new(
+            self.id(),
+            user_id,
+            new.connector,
+            new.user_identifier,
+            new.auth_string,
+            new.auth_scopes,
+        );
+        self.store_integration(integration, new.replace_duplicate)
+            .await
+    }
+
+    /// Stores an account of a user with a credential that is made of fields, or gives the one of this
+    /// name another credential.
+    ///
+    /// A connector that is declared takes the kinds of credentials that it declares, and fields of its
+    /// own (`custom`) in any case: as its schema says where it has one, unless `auth_string` is given.
+    ///
+    /// # Errors
+    /// As [`add_integration`](Self::add_integration). `InvalidInput`: the connector does not take this
+    /// kind, or a field is missing or malformed; all that do not fit a schema are named.
+    pub async fn configure_integration(
+        &self,
+        user_id: UserId,
+        new: ConfiguredIntegration,
+    ) -> Result<Created<ThirdPartyIntegrationAuth>> {
+        self.require(Scope::IntegrationsWrite)?;
+        let new = self.auth.read_configuration(new)?;
+        self.add_integration(user_id, new).await
+    }
+
     /// As [`create_integration`](Self::create_integration); with `replace`, an account of this name
     /// that is there already gets the new credential.
-    pub(in crate::tenant) async fn store_integration(
+    async fn store_integration(
         &self,
         new: ThirdPartyIntegrationAuth,
         replace: bool,

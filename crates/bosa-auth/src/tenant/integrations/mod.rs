@@ -11,6 +11,7 @@ use crate::principal::Tenant;
 use crate::tenant::is_storable;
 
 mod change;
+mod configuration;
 mod create;
 mod read;
 mod sealed;
