@@ -1,10 +1,11 @@
 //! The handle on one instance of the system.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use bosa_auth_connect::Catalogue;
+use bosa_auth_connect::{Catalogue, Outbound};
 use bosa_auth_core::vault::RootKeyring;
 use bosa_auth_core::{
     Actor, AuditAction, AuditEvent, ClientId, Clock, Entropy, InstanceId, NodeId, OperationId,
@@ -26,6 +27,7 @@ use crate::login_audit::LoginAudit;
 use crate::maintenance::Maintenance;
 use crate::memory::Memory;
 use crate::principal::Operator;
+use crate::public_url::PublicUrl;
 use crate::settings::{AuthenticationDbSettings, Configuration, MasterKeys, Settings};
 use crate::signing_keys::SigningKeys;
 use crate::throttle::Throttle;
@@ -59,6 +61,9 @@ pub(crate) struct Inner {
     pub(crate) feed_poll: FeedPoll,
     /// Replaced as a whole when the user's own files are read again.
     pub(crate) connectors: ArcSwap<Catalogue>,
+    pub(crate) outbound: Outbound,
+    /// Where this process listens on loopback, once it does.
+    loopback_url: OnceLock<PublicUrl>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     master_keys: MasterKeys,
@@ -208,6 +213,8 @@ impl Auth {
             master_keys: custody.master_keys,
             store,
             connectors: ArcSwap::from_pointee(std::mem::take(&mut settings.connectors)),
+            outbound: settings.outbound.clone(),
+            loopback_url: OnceLock::new(),
             settings,
             active_root_key,
             digest_keys,
@@ -278,6 +285,14 @@ impl Auth {
         self.inner.settings.require_client_key
     }
 
+    /// Says where this process listens. Without `BOSA_AUTH_PUBLIC_URL`, browsers are sent there if it
+    /// is loopback.
+    pub fn listens_on(&self, address: SocketAddr) {
+        if let Some(url) = PublicUrl::of_loopback(address) {
+            let _the_first_counts = self.inner.loopback_url.set(url);
+        }
+    }
+
     /// Where this instance keeps its things.
     #[must_use]
     pub fn description(&self) -> &Description {
@@ -329,6 +344,22 @@ impl Inner {
             client_id,
             subject,
             detail,
+        })
+    }
+
+    /// Where browsers reach this server: where the configuration says, else where it listens.
+    ///
+    /// # Errors
+    /// `Configuration`: neither is known or usable, with what to set.
+    pub(crate) fn public_url(&self) -> Result<&PublicUrl> {
+        let known = self.settings.public_url.as_ref();
+        let known = known.or_else(|| self.loopback_url.get());
+        let known = known.or(self.settings.loopback_url.as_ref());
+        known.ok_or_else(|| {
+            Error::configuration(
+                "set BOSA_AUTH_PUBLIC_URL to the URL under which browsers reach this server; \
+                 without it accounts are connected on loopback only",
+            )
         })
     }
 

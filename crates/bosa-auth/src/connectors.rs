@@ -96,13 +96,20 @@ impl Auth {
     /// `InvalidInput`: the text is no name of a connector. `NotFound`: there is none of this name.
     pub fn connector(&self, name: &str) -> Result<Connector> {
         let name = ConnectorName::parse(name)?;
+        let provider = self.declared(&name)?;
+        Ok(Connector { provider })
+    }
+
+    /// What a connector declares.
+    ///
+    /// # Errors
+    /// `NotFound`: there is none of this name.
+    pub(crate) fn declared(&self, name: &ConnectorName) -> Result<Arc<Provider>> {
         let provider = self.inner.connectors.load().get(name.as_str());
-        provider
-            .map(|provider| Connector { provider })
-            .map_err(|error| match error {
-                LookupError::Unknown => Error::NotFound { what: "connector" },
-                LookupError::Invalid(_) => Error::Internal(Box::new(error)),
-            })
+        provider.map_err(|error| match error {
+            LookupError::Unknown => Error::NotFound { what: "connector" },
+            LookupError::Invalid(_) => Error::Internal(Box::new(error)),
+        })
     }
 
     /// Reads the files of `BOSA_AUTH_CONNECTORS_DIR` again and returns how many there are; on

@@ -61,6 +61,7 @@
 mod auth;
 mod backup;
 mod cache;
+mod connector_settings;
 mod connectors;
 mod digest_keys;
 mod doctor;
@@ -81,6 +82,7 @@ mod operation;
 mod operator;
 mod page;
 mod principal;
+mod public_url;
 mod readiness;
 mod schema;
 mod services;
@@ -107,6 +109,7 @@ pub use bosa_auth_core::{
     ApiKeyId, AuthStatus, ClientId, Clock, Entropy, IntegrationId, ManualClock, Scope, ScopeSet,
     Secret, SeededEntropy, SystemClock, SystemEntropy, Timestamp, TokenId, UserId,
 };
+pub use connector_settings::{ConnectorSettings, NewConnectorSettings, SecretChange};
 pub use connectors::Connector;
 pub use doctor::{Finding, Severity, doctor};
 pub use error::{Error, ErrorKind, Result, Violation};

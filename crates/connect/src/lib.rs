@@ -52,8 +52,8 @@ pub use identity::{
     AccountIdentity, IdentityError, identity_from_tokens, identity_request, parse_identity,
 };
 pub use outbound::{
-    DEFAULT_TIMEOUT, Lost, NotSent, Outbound, OutboundError, OutboundOptions, Request, Response,
-    TlsSetupError,
+    CertificatesError, DEFAULT_TIMEOUT, Lost, NotSent, Outbound, OutboundError, OutboundOptions,
+    Request, Response, TlsSetupError, read_certificates,
 };
 pub use pointer::Pointer;
 pub use probe::{ProbeFinding, ProbeRequest, Verdict, probe};

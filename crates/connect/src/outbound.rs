@@ -8,11 +8,13 @@ mod address;
 mod connection;
 mod message;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
 pub use message::{Request, Response};
 
@@ -98,6 +100,25 @@ pub enum Lost {
 #[derive(Debug, thiserror::Error)]
 #[error("TLS cannot be set up for requests to providers")]
 pub struct TlsSetupError(#[source] rustls::Error);
+
+/// The certificates of a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("holds no certificates in PEM form that can be read: {0}")]
+pub struct CertificatesError(String);
+
+/// Reads the certificates of a PEM file, of which there must be one at least.
+///
+/// # Errors
+/// [`CertificatesError`] when it cannot be read or holds something else.
+pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificatesError> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| CertificatesError(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(CertificatesError("there is none".to_owned()));
+    }
+    Ok(certificates)
+}
 
 /// Asks providers. Cheap to clone.
 #[derive(Debug, Clone)]

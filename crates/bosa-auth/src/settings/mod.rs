@@ -1,13 +1,17 @@
 //! Settings: from code, environment, configuration file or default, checked once at the start.
 
 mod configuration;
+mod connecting;
+mod master_keys;
+mod parse;
 mod resolved;
 pub(crate) mod table;
 
 use bosa_auth_core::Secret;
 
 pub use configuration::{Configuration, ConfigurationFile, Entry, Source};
-pub(crate) use resolved::{MasterKeys, Settings, how_to_make};
+pub(crate) use master_keys::MasterKeys;
+pub(crate) use resolved::{Settings, how_to_make};
 pub use table::{SETTINGS, SettingSpec};
 
 use crate::error::Result;

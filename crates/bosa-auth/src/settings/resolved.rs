@@ -1,9 +1,9 @@
 //! Settings parsed into their types; what is wrong with them is found here, once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use bosa_auth_connect::Catalogue;
+use bosa_auth_connect::{Catalogue, Outbound};
 use bosa_auth_core::Secret;
 use bosa_auth_core::password::Argon2Cost;
 use bosa_auth_core::token::{Algorithm, SigningKey};
@@ -12,11 +12,13 @@ use bosa_auth_store::DatabaseUrl;
 
 use super::Configuration;
 use super::configuration::Source;
+use super::connecting;
+use super::master_keys::MasterKeys;
+use super::parse::{flag, minutes, number};
 use super::table;
 use crate::error::{Error, Result};
+use crate::public_url::PublicUrl;
 
-const TEN_YEARS_IN_MINUTES: i64 = 10 * 366 * 24 * 60;
-const SHORTEST_MASTER_KEY: usize = 32;
 const DATABASE_FILE: &str = "bosa-auth.db";
 
 /// The settings that the library itself needs, parsed.
@@ -41,6 +43,11 @@ pub(crate) struct Settings {
     pub(crate) argon2_memory_mib: u32,
     pub(crate) require_client_key: bool,
     pub(crate) connectors: Catalogue,
+    pub(crate) outbound: Outbound,
+    /// Where browsers reach this server, if it is said.
+    pub(crate) public_url: Option<PublicUrl>,
+    /// Where a server of this configuration listens, if that is loopback.
+    pub(crate) loopback_url: Option<PublicUrl>,
 }
 
 impl Settings {
@@ -75,7 +82,9 @@ impl Settings {
         let staleness = problems.take(number(configuration, table::STALENESS, 0, 60_000));
         let issuer = problems.take(issuer(configuration));
         let require_client_key = problems.take(flag(configuration, table::REQUIRE_CLIENT_KEY));
-        let connectors = problems.take(connectors(configuration));
+        let connectors = problems.take(connecting::connectors(configuration));
+        let outbound = problems.take(connecting::outbound(configuration));
+        let public_url = problems.take(connecting::public_url(configuration));
         if let (Some(cost), Some(memory)) = (&argon2_cost, argon2_memory)
             && u64::from(cost.memory_kib) > u64::from(memory) * 1024
         {
@@ -101,6 +110,8 @@ impl Settings {
             Some(issuer),
             Some(require_client_key),
             Some(connectors),
+            Some(outbound),
+            Some(public_url),
         ) = (
             database,
             algorithm,
@@ -116,6 +127,8 @@ impl Settings {
             issuer,
             require_client_key,
             connectors,
+            outbound,
+            public_url,
         )
         else {
             return Err(Error::configuration("a setting has no value"));
@@ -138,6 +151,9 @@ impl Settings {
             argon2_memory_mib,
             require_client_key,
             connectors,
+            outbound,
+            public_url,
+            loopback_url: connecting::loopback_url(configuration),
         })
     }
 }
@@ -301,45 +317,6 @@ fn split_keys(text: &str, from_file: bool) -> Vec<String> {
     elements
 }
 
-fn minutes(configuration: &Configuration, variable: &'static str) -> Result<Option<i64>, String> {
-    let Some(text) = configuration.get(variable) else {
-        return Ok(None);
-    };
-    match text.trim().parse::<i64>() {
-        Ok(minutes) if (1..=TEN_YEARS_IN_MINUTES).contains(&minutes) => Ok(Some(minutes)),
-        _ => Err(format!(
-            "{variable}: use a number of minutes between 1 and {TEN_YEARS_IN_MINUTES} (10 years)"
-        )),
-    }
-}
-
-fn number(
-    configuration: &Configuration,
-    variable: &'static str,
-    least: u32,
-    most: u32,
-) -> Result<u32, String> {
-    match configuration
-        .get(variable)
-        .unwrap_or_default()
-        .trim()
-        .parse::<u32>()
-    {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!(
-            "{variable}: use a number between {least} and {most}"
-        )),
-    }
-}
-
-fn flag(configuration: &Configuration, variable: &'static str) -> Result<bool, String> {
-    match configuration.get(variable).unwrap_or_default() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(format!("{variable}: use true or false")),
-    }
-}
-
 fn issuer(configuration: &Configuration) -> Result<String, String> {
     let text = configuration.get(table::ISSUER).unwrap_or_default();
     if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
@@ -349,21 +326,6 @@ fn issuer(configuration: &Configuration) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
-}
-
-/// The built-in connectors and those of the user's own directory.
-fn connectors(configuration: &Configuration) -> Result<Catalogue, String> {
-    let directory = configuration.get(table::CONNECTORS_DIR);
-    if directory == Some("") {
-        return Err(format!("{} is empty", table::CONNECTORS_DIR));
-    }
-    Catalogue::load(directory.map(Path::new)).map_err(|problems| {
-        let lines = problems.as_slice().iter();
-        let lines: Vec<String> = lines
-            .map(|problem| format!("{}: {problem}", table::CONNECTORS_DIR))
-            .collect();
-        lines.join("\n")
-    })
 }
 
 fn root_keys(configuration: &Configuration) -> Result<Option<RootKeyring>, String> {
@@ -382,53 +344,4 @@ fn master_keys(configuration: &Configuration) -> Result<Option<MasterKeys>, Stri
     MasterKeys::parse(text)
         .map(Some)
         .map_err(|reason| format!("{}: {reason}", table::MASTER_KEYS))
-}
-
-/// The keys that may manage clients, held as digests.
-#[derive(Default)]
-pub(crate) struct MasterKeys(Vec<[u8; 32]>);
-
-impl MasterKeys {
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut digests = Vec::new();
-        for key in text.split(',').map(str::trim) {
-            if key.is_empty() {
-                return Err("an element is empty");
-            }
-            if key.len() < SHORTEST_MASTER_KEY {
-                return Err(
-                    "a master key has at least 32 characters; make one with: openssl rand -hex 32",
-                );
-            }
-            digests.push(digest(key));
-        }
-        Ok(Self(digests))
-    }
-
-    /// Compares with every key, in constant time for each.
-    pub(crate) fn contains(&self, presented: &str) -> bool {
-        use subtle::ConstantTimeEq as _;
-        let presented = digest(presented);
-        self.0
-            .iter()
-            .fold(subtle::Choice::from(0), |found, key| {
-                found | key.ct_eq(&presented)
-            })
-            .into()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl std::fmt::Debug for MasterKeys {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "MasterKeys({})", self.0.len())
-    }
-}
-
-fn digest(text: &str) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(text.as_bytes()).into()
 }

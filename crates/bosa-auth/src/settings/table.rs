@@ -56,6 +56,11 @@ pub(crate) const REQUIRE_CLIENT_KEY: &str = "BOSA_AUTH_REQUIRE_CLIENT_KEY";
 pub(crate) const STALENESS: &str = "BOSA_AUTH_STALENESS_MS";
 pub(crate) const POOL_SIZE: &str = "BOSA_AUTH_DATABASE_POOL_SIZE";
 pub(crate) const CONNECTORS_DIR: &str = "BOSA_AUTH_CONNECTORS_DIR";
+pub(crate) const OUTBOUND_TIMEOUT: &str = "BOSA_AUTH_OUTBOUND_TIMEOUT_SECONDS";
+pub(crate) const OUTBOUND_PRIVATE_ADDRESSES: &str = "BOSA_AUTH_OUTBOUND_PRIVATE_ADDRESSES";
+pub(crate) const OUTBOUND_CA_FILE: &str = "BOSA_AUTH_OUTBOUND_CA_FILE";
+pub(crate) const LISTEN: &str = "BOSA_AUTH_LISTEN";
+pub(crate) const PUBLIC_URL: &str = "BOSA_AUTH_PUBLIC_URL";
 
 /// Every setting, in the order in which they are shown.
 pub const SETTINGS: &[SettingSpec] = &[
@@ -151,7 +156,25 @@ pub const SETTINGS: &[SettingSpec] = &[
         "directory of connector files of your own, NAME.toml each; they come before built-in ones of the same name; read again on SIGHUP",
     ),
     plain(
-        "BOSA_AUTH_LISTEN",
+        OUTBOUND_TIMEOUT,
+        "outbound_timeout_seconds",
+        Some("10"),
+        "how many seconds a request to a provider may take, 1 to 120",
+    ),
+    plain(
+        OUTBOUND_PRIVATE_ADDRESSES,
+        "outbound_private_addresses",
+        Some("false"),
+        "true lets connectors reach addresses that are not on the public internet, for providers of your own network",
+    ),
+    plain(
+        OUTBOUND_CA_FILE,
+        "outbound_ca_file",
+        None,
+        "PEM file of certificates that providers may use beside those of the public authorities",
+    ),
+    plain(
+        LISTEN,
         "listen",
         Some("127.0.0.1:8000"),
         "address of the HTTP server",
@@ -163,10 +186,10 @@ pub const SETTINGS: &[SettingSpec] = &[
         "address of /metrics; absent: not served",
     ),
     plain(
-        "BOSA_AUTH_PUBLIC_URL",
+        PUBLIC_URL,
         "public_url",
         None,
-        "the URL under which browsers reach this server",
+        "the URL under which browsers reach this server, https:// unless it is loopback; without it accounts are connected on loopback only",
     ),
     plain(
         "BOSA_AUTH_TRUSTED_PROXIES",

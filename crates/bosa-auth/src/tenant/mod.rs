@@ -7,4 +7,5 @@ mod login;
 pub(crate) mod tokens;
 mod users;
 
+pub(crate) use integrations::check_scopes;
 pub(crate) use users::is_storable;

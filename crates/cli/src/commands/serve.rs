@@ -57,6 +57,9 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
              auth_secret.key is restored or bosa-auth signing-key rotate has been run"
         );
     }
+    if let Ok(address) = listeners.api.local_addr() {
+        auth.listens_on(address);
+    }
     auth.start_maintenance();
     Welcome::new(configuration, auth.description(), &listeners)?.print(context.output);
     let reloading = auth.clone();
@@ -100,12 +103,6 @@ pub(crate) fn check(configuration: &Configuration) -> Result<(), Error> {
                 "{variable}: use host:port, for example 127.0.0.1:8000"
             ));
         }
-    }
-    let url = configuration.get(PUBLIC_URL);
-    if url.is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-        problems.push(format!(
-            "{PUBLIC_URL}: use a URL that begins with http:// or https://"
-        ));
     }
     if let Err(error) = HttpConfig::from_configuration(configuration) {
         problems.push(error.to_string());

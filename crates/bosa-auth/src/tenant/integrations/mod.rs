@@ -64,19 +64,24 @@ fn is_active(user: Option<&UserWithClient>) -> Result<bool> {
 }
 
 fn scopes_text(scopes: &[String]) -> Result<String> {
+    check_scopes("auth_scopes", scopes)?;
+    serde_json::to_string(scopes).map_err(Error::internal)
+}
+
+/// # Errors
+/// `InvalidInput` naming the field when there are too many scopes or one cannot be one.
+pub(crate) fn check_scopes(field: &'static str, scopes: &[String]) -> Result<()> {
     let malformed = |scope: &String| {
         scope.is_empty() || scope.len() > LONGEST_SCOPE || scope.chars().any(char::is_control)
     };
     if scopes.len() > MOST_SCOPES {
-        return Err(Error::invalid("auth_scopes", "has more than 256 elements"));
+        return Err(Error::invalid(field, "has more than 256 elements"));
     }
     if scopes.iter().any(malformed) {
-        return Err(Error::invalid(
-            "auth_scopes",
-            "must hold texts of 1 to 1024 bytes without control characters",
-        ));
+        let reason = "must hold texts of 1 to 1024 bytes without control characters";
+        return Err(Error::invalid(field, reason));
     }
-    serde_json::to_string(scopes).map_err(Error::internal)
+    Ok(())
 }
 
 fn scopes(row: &IntegrationRow) -> Result<Vec<String>> {
