@@ -1,8 +1,10 @@
 //! How results look: the `data` of the matching HTTP route.
 
+use std::collections::BTreeMap;
+
 use bosa_auth::{
-    ApiKeyModel, ClientModel, Secret, ThirdPartyIntegrationAuth, Timestamp, TokenInfo, TokenModel,
-    UserComplete, UserModel, VerifiedToken,
+    ApiKeyModel, ClientModel, ConnectorSettings, Secret, ThirdPartyIntegrationAuth, Timestamp,
+    TokenInfo, TokenModel, UserComplete, UserModel, VerifiedToken,
 };
 use serde::{Serialize, Serializer};
 
@@ -357,4 +359,46 @@ pub(crate) struct RevokedView {
 
 impl RevokedView {
     pub(crate) const FIELDS: [&'static str; 1] = ["revoked"];
+}
+
+/// The settings of a connector.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConnectorSettingsView {
+    connector: String,
+    client_id: Option<String>,
+    has_client_secret: bool,
+    scopes: Vec<String>,
+    return_addresses: Vec<String>,
+    variables: BTreeMap<String, String>,
+    require_completion: bool,
+    created_at: String,
+    updated_at: String,
+}
+
+impl ConnectorSettingsView {
+    pub(crate) const FIELDS: [&'static str; 7] = [
+        "connector",
+        "client_id",
+        "has_client_secret",
+        "scopes",
+        "return_addresses",
+        "variables",
+        "require_completion",
+    ];
+}
+
+impl From<ConnectorSettings> for ConnectorSettingsView {
+    fn from(settings: ConnectorSettings) -> Self {
+        Self {
+            connector: settings.connector,
+            client_id: settings.client_id,
+            has_client_secret: settings.has_client_secret,
+            scopes: settings.scopes,
+            return_addresses: settings.return_addresses,
+            variables: settings.variables,
+            require_completion: settings.require_completion,
+            created_at: time(settings.created_at),
+            updated_at: time(settings.updated_at),
+        }
+    }
 }

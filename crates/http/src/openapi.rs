@@ -294,6 +294,9 @@ fn security(caller: Caller) -> Vec<SecurityRequirement> {
         Caller::Anyone => Vec::new(),
         Caller::MasterKey => vec![SecurityRequirement::new(MASTER_KEY, none)],
         Caller::Client => vec![client()],
+        Caller::ClientOrMasterKey => {
+            vec![client(), SecurityRequirement::new(MASTER_KEY, none)]
+        }
         Caller::MaybeClient => vec![client(), SecurityRequirement::default()],
         Caller::User => vec![both(), user()],
         Caller::MaybeUser => vec![both(), user(), SecurityRequirement::default()],

@@ -12,6 +12,7 @@ const API_KEY: &str = "x-api-key";
 const BEARER: &str = "bearer";
 const NEEDS_MASTER_KEY: &str = "this route needs a master key in x-api-key";
 const NEEDS_CLIENT_KEY: &str = "this route needs a client key in x-api-key";
+const NEEDS_EITHER_KEY: &str = "this route needs a client key or a master key in x-api-key";
 const NEEDS_TOKEN: &str = "this route needs a user's token in Authorization: Bearer";
 
 /// A caller with a master key in `x-api-key`.
@@ -21,6 +22,14 @@ pub(crate) struct MasterKey(pub(crate) Operator);
 /// A client with one of its API keys in `x-api-key`.
 #[derive(Debug)]
 pub(crate) struct ClientKey(pub(crate) Tenant);
+
+/// A client with one of its API keys, for itself, or a caller with a master key, for any client or for
+/// all of them.
+#[derive(Debug)]
+pub(crate) enum Manager {
+    Client(Tenant),
+    Operator(Operator),
+}
 
 /// A client, if it sent a key. A wrong key is refused all the same.
 #[derive(Debug)]
@@ -56,6 +65,23 @@ impl FromRequestParts<AppState> for ClientKey {
         let refusal = || Problem::unauthenticated(ErrorKind::InvalidClient, NEEDS_CLIENT_KEY);
         let key = api_key(&parts.headers)?.ok_or_else(refusal)?;
         Ok(Self(state.auth.authenticate_client(key).await?))
+    }
+}
+
+impl FromRequestParts<AppState> for Manager {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let refusal = || Problem::unauthenticated(ErrorKind::InvalidClient, NEEDS_EITHER_KEY);
+        let key = api_key(&parts.headers)?.ok_or_else(refusal)?;
+        match state.auth.verify_master_key(key) {
+            Ok(operator) => Ok(Self::Operator(operator)),
+            Err(Error::InvalidClient) => {
+                let tenant = state.auth.authenticate_client(key).await?;
+                Ok(Self::Client(tenant))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

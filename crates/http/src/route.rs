@@ -39,6 +39,8 @@ pub enum Caller {
     MasterKey,
     /// A client with one of its keys in `x-api-key`.
     Client,
+    /// A client as above for itself, or whoever has a master key, for any client or for all.
+    ClientOrMasterKey,
     /// A client as above, or nobody in particular: the credential is in the body.
     MaybeClient,
     /// A user with its token in `Authorization: Bearer`, with or without its client's key beside it.

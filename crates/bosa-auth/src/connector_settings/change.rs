@@ -25,8 +25,13 @@ impl<'a> Change<'a> {
     /// `InvalidInput` names the field.
     pub(super) fn check(new: &'a NewConnectorSettings, provider: &'a Provider) -> Result<Self> {
         let document = Document::check(new, provider)?;
-        if let SecretChange::Replace(secret) = &new.client_secret {
-            check_secret(secret)?;
+        match &new.client_secret {
+            SecretChange::Keep => {}
+            SecretChange::Replace(secret) => {
+                check_secret(secret)?;
+                document.check_secret(provider, true)?;
+            }
+            SecretChange::Remove => document.check_secret(provider, false)?,
         }
         Ok(Self {
             new,

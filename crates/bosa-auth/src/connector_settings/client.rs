@@ -11,8 +11,8 @@ use super::document::model;
 use super::{ConnectorSettings, NO_SETTINGS, NewConnectorSettings};
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Settled, Written};
-use crate::operator::open_data_key;
 use crate::principal::Tenant;
+use crate::vault::open_data_key;
 
 impl Tenant {
     /// The client's own settings of a connector.
@@ -59,7 +59,7 @@ impl Tenant {
                 .then(|| client.active_data_key_reading());
             let (before, key) = inner.store.together((before, key)).await?;
             let key = key.flatten();
-            let key = key.map(|key| open_data_key(&self.auth, client_id, &key));
+            let key = key.map(|key| open_data_key(&inner, client_id, &key));
             let before = before.map(|found| found.settings);
             let at = operation.event.at;
             let key = key.transpose()?;

@@ -52,7 +52,7 @@ impl Operator {
             let before = shared_connector_settings::find(&inner.store, connector.as_str()).await?;
             let before = before.map(|found| found.settings);
             let key = match change.has_new_secret() {
-                true => Some(active_connector_key(&self.auth).await?),
+                true => Some(active_connector_key(&inner).await?),
                 false => None,
             };
             let at = operation.event.at;

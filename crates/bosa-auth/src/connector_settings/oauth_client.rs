@@ -99,7 +99,7 @@ impl Auth {
         Ok(Some(OAuthClient {
             credentials: ClientCredentials {
                 client_id: id.to_owned(),
-                client_secret: open_secret(self, owner, found)?,
+                client_secret: open_secret(&self.inner, owner, found)?,
             },
             variables: document.variables.clone(),
             scopes: scopes.clone(),

@@ -128,6 +128,20 @@ impl Operator {
         present(row).map(|row| model(&row))
     }
 
+    /// Finds a client by its id or its exact name, suspended ones too; an id wins over an equal name.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such client.
+    pub async fn find_client_named(&self, text: &str) -> Result<ClientModel> {
+        if let Ok(id) = text.parse::<ClientId>() {
+            match self.find_client(id).await {
+                Err(Error::NotFound { .. }) => {}
+                found => return found,
+            }
+        }
+        self.find_client_by_name(text.trim()).await
+    }
+
     /// Renames, suspends or resumes a client, or ends all tokens of its users. Renaming leaves its
     /// keys valid; suspending refuses everything under it until it is resumed.
     ///

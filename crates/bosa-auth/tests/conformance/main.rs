@@ -12,6 +12,7 @@ mod at_rest;
 mod backup;
 mod cache;
 mod clients;
+mod connector_settings;
 mod dump;
 mod hostile;
 mod imported;

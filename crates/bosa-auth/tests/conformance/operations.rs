@@ -1,8 +1,9 @@
 //! Every operation of a client and of a user, to be tried with ids and texts of any kind.
 
 use bosa_auth::{
-    ConfiguredIntegration, CurrentUser, Error, IntegrationUpdate, NewIntegration, NewUser,
-    PageRequest, Scope, Tenant, ThirdPartyIntegrationAuth, TokenId, UserId, UserUpdate,
+    ConfiguredIntegration, CurrentUser, Error, IntegrationUpdate, NewConnectorSettings,
+    NewIntegration, NewUser, PageRequest, Scope, Tenant, ThirdPartyIntegrationAuth, TokenId,
+    UserId, UserUpdate,
 };
 
 use crate::support::code;
@@ -271,6 +272,36 @@ pub(crate) async fn of_client(tenant: &Tenant, identifier: &str) -> Vec<Outcome>
             "create_user with a secret",
             Scope::UsersWrite,
             code(tenant.create_user(chosen).await),
+        ),
+    ]
+}
+
+/// Tries every operation of a client on settings of connectors.
+pub(crate) async fn of_connectors(tenant: &Tenant) -> Vec<Outcome> {
+    let settings = NewConnectorSettings {
+        return_addresses: vec!["https://app.test/done".to_owned()],
+        ..NewConnectorSettings::default()
+    };
+    vec![
+        done(
+            "set_connector_settings",
+            Scope::ConnectorsManage,
+            code(tenant.set_connector_settings("slack", &settings).await),
+        ),
+        done(
+            "connector_settings",
+            Scope::ConnectorsManage,
+            code(tenant.connector_settings("slack").await),
+        ),
+        done(
+            "check_connector",
+            Scope::ConnectorsManage,
+            code(tenant.check_connector("zoom").await),
+        ),
+        done(
+            "unset_connector_settings",
+            Scope::ConnectorsManage,
+            code(tenant.unset_connector_settings("slack").await),
         ),
     ]
 }

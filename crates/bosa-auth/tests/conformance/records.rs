@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use bosa_auth::{
-    ClientUpdate, IntegrationUpdate, NewApiKey, NewUser, ThirdPartyIntegrationAuth, UserUpdate,
+    ClientUpdate, IntegrationUpdate, NewApiKey, NewConnectorSettings, NewUser, SecretChange,
+    ThirdPartyIntegrationAuth, UserUpdate,
 };
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
@@ -71,6 +72,11 @@ on_every_database! {
         let update = IntegrationUpdate { auth_string: Some("y".into()), auth_scopes: None };
         leaves!(tenant.update_integration_auth(user.id, "github", "octocat", update), "integration.update",);
         leaves!(tenant.delete_integration(user.id, "github", None), "integration.delete",);
+        let settings = NewConnectorSettings { client_id: Some("a".into()), client_secret: SecretChange::Replace("b".into()), ..Default::default() };
+        leaves!(tenant.set_connector_settings("github", &settings), "connector.set",);
+        leaves!(tenant.unset_connector_settings("github"), "connector.unset",);
+        leaves!(operator.set_connector_settings("github", &settings), "connector.set",);
+        leaves!(operator.unset_connector_settings("github"), "connector.unset",);
         leaves!(tenant.revoke_all_tokens(user.id), "user.sign_out", "user");
         let suspend = |is_active| UserUpdate { identifier: None, is_active: Some(is_active) };
         leaves!(tenant.update_user(user.id, suspend(false)), "user.update", "user");

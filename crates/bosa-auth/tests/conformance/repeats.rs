@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bosa_auth::{
-    Auth, ClientUpdate, Entropy, Error, IdempotencyKey, ManualClock, NewApiKey, NewUser,
-    ThirdPartyIntegrationAuth, Timestamp, UserUpdate,
+    Auth, ClientUpdate, Entropy, Error, IdempotencyKey, ManualClock, NewApiKey,
+    NewConnectorSettings, NewUser, SecretChange, ThirdPartyIntegrationAuth, Timestamp, UserUpdate,
 };
 use bosa_auth_core::EntropyError;
 use bosa_auth_testkit::{TestDatabase, on_every_database};
@@ -127,6 +127,19 @@ on_every_database! {
         assert!(twice!(world, db, tenant.delete_integration(user.id, "github", Some("two")), answer).unwrap());
         assert!(!twice!(world, db, tenant.delete_integration(user.id, "github", Some("two")), answer).unwrap());
         assert!(twice!(world, db, tenant.delete_integration(user.id, "github", None), answer).unwrap());
+
+        let settings = |secret: &str| NewConnectorSettings {
+            client_id: Some("a".into()),
+            client_secret: SecretChange::Replace(secret.into()),
+            ..Default::default()
+        };
+        for secret in ["first", "second"] {
+            let settings = settings(secret);
+            twice!(world, db, tenant.set_connector_settings("github", &settings), answer).unwrap();
+            twice!(world, db, operator.set_connector_settings("github", &settings), answer).unwrap();
+        }
+        twice!(world, db, tenant.unset_connector_settings("github"), answer).unwrap();
+        twice!(world, db, operator.unset_connector_settings("github"), answer).unwrap();
 
         let update = || ClientUpdate { name: Some("other".into()), is_active: Some(false), sign_out: true, ..Default::default() };
         twice!(world, db, operator.update_client(id, update()), answer).unwrap();

@@ -5,7 +5,7 @@ use bosa_auth_testkit::on_every_database;
 
 use crate::dump::{changed, dump};
 use crate::isolation::target;
-use crate::operations::{of_client, of_user, on_target};
+use crate::operations::{of_client, of_connectors, of_user, on_target};
 use crate::support::{Client, World};
 
 async fn key_with(world: &World, client: &Client, scopes: ScopeSet) -> String {
@@ -33,6 +33,7 @@ on_every_database! {
             let target = target(&world, &client, scope.as_str()).await;
             let mut outcomes = of_client(&tenant, scope.as_str()).await;
             outcomes.extend(on_target(&tenant, &target).await);
+            outcomes.extend(of_connectors(&tenant).await);
             for (name, needed, outcome) in outcomes {
                 let denied = outcome == "permission_denied";
                 assert_eq!(denied, needed != scope, "{name} with {scope}: {outcome}");

@@ -35,6 +35,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             remedy,
         });
     }
+    print(context, findings)
+}
+
+/// Prints findings; fails when one is a problem.
+pub(crate) fn print(context: &Context, findings: Vec<Finding>) -> Result<(), Failure> {
     let is_healthy = findings
         .iter()
         .all(|finding| finding.severity != Severity::Problem);

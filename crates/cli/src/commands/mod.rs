@@ -77,7 +77,7 @@ async fn on_instance(context: &Context, auth: &Auth, command: Command) -> Result
         Command::User(command) => user::run(context, &operator, command).await,
         Command::Token(command) => token::run(context, &operator, command).await,
         Command::Integration(command) => integration::run(context, &operator, command).await,
-        Command::Connector(command) => connector::run(context, auth, &command),
+        Command::Connector(command) => connector::run(context, auth, &operator, command).await,
         Command::SigningKey(command) => signing_key::run(context, &operator, command).await,
         Command::Vault(command) => vault::run(context, &operator, &command).await,
         Command::RootKey(command) => root_key::run(context, &operator, &command).await,

@@ -1,19 +1,13 @@
 //! Finds what an argument names: a client or a user, by its name or its id.
 
-use bosa_auth::{ClientId, ClientModel, ErrorKind, Operator, Result, Tenant, UserId, UserModel};
+use bosa_auth::{ClientModel, ErrorKind, Operator, Result, Tenant, UserId, UserModel};
 
 /// Finds a client; an id wins over an equal name.
 ///
 /// # Errors
 /// `NotFound`: there is no such client.
 pub(crate) async fn client(operator: &Operator, text: &str) -> Result<ClientModel> {
-    if let Ok(id) = text.parse::<ClientId>() {
-        match operator.find_client(id).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            found => return found,
-        }
-    }
-    operator.find_client_by_name(text.trim()).await
+    operator.find_client_named(text).await
 }
 
 /// Acts for a client.

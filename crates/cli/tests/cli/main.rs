@@ -8,6 +8,7 @@
 
 mod archives;
 mod arguments;
+mod connector_settings;
 mod connectors;
 mod freshness;
 mod integrations;

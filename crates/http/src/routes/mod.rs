@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod clients;
+mod connector_settings;
 mod connectors;
 mod health;
 mod integrations;
@@ -19,7 +20,7 @@ use crate::route::Route;
 ///
 /// The router, the OpenAPI document and the table of scopes are made from it.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let groups: [&'static [Route]; 9] = [
+    let groups: [&'static [Route]; 10] = [
         clients::ROUTES,
         api_keys::ROUTES,
         users::ROUTES,
@@ -27,6 +28,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         integrations::ROUTES,
         me::ROUTES,
         connectors::ROUTES,
+        connector_settings::ROUTES,
         my_integrations::ROUTES,
         health::ROUTES,
     ];

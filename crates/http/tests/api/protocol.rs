@@ -59,6 +59,7 @@ on_every_database! {
             let needed = match route.caller {
                 Caller::MasterKey => "a master key in x-api-key",
                 Caller::Client => "a client key in x-api-key",
+                Caller::ClientOrMasterKey => "a client key or a master key in x-api-key",
                 Caller::User => "a user's token in Authorization: Bearer",
                 Caller::Anyone | Caller::MaybeClient | Caller::MaybeUser => continue,
             };

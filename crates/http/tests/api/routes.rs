@@ -48,6 +48,50 @@ on_every_database! {
         assert_eq!(app.get(&path).key(MASTER_KEY).send().await.refusal(404), "not_found");
     }
 
+    async fn settings_of_connectors_are_a_clients_own_or_the_deployments(db: TestDatabase) {
+        let app = TestApp::new(&db).await;
+        let (acme, other) = (app.client("acme").await, app.client("other").await);
+        let path = "/connectors/github/settings";
+        let put = |path: &str, body: Value| app.call("PUT", path).json(body);
+        let settings = |id: &str| json!({ "client_id": id, "client_secret": "hidden-secret" });
+        let stored = put(path, settings("own")).key(&acme.key).send().await;
+        let expected = json!({
+            "connector": "github",
+            "client_id": "own",
+            "has_client_secret": true,
+            "scopes": [],
+            "return_addresses": [],
+            "variables": {},
+            "require_completion": false,
+            "created_at": "2026-01-02T03:04:05.678901Z",
+            "updated_at": "2026-01-02T03:04:05.678901Z",
+        });
+        assert_eq!(stored.data(), expected);
+        assert_eq!(app.get(path).key(&acme.key).send().await.data(), expected);
+        for named in [&acme.id, "acme"] {
+            let of_client = app.get(&format!("{path}?client={named}")).key(MASTER_KEY);
+            assert_eq!(of_client.send().await.data(), expected);
+        }
+        assert_eq!(app.get(path).key(&other.key).send().await.refusal(404), "not_found");
+        assert_eq!(app.get(path).key(MASTER_KEY).send().await.refusal(404), "not_found");
+        put(path, settings("all")).key(MASTER_KEY).send().await.data();
+        assert_eq!(app.get(path).key(MASTER_KEY).send().await.data()["client_id"], "all");
+        assert_eq!(app.get(path).key(&other.key).send().await.refusal(404), "not_found");
+        // A client key names no client, not even its own.
+        let named = format!("{path}?client={}", acme.id);
+        assert_eq!(app.get(&named).key(&acme.key).send().await.field(), "client");
+        assert_eq!(app.get(&format!("{path}?client=nobody")).key(MASTER_KEY).send().await.refusal(404), "not_found");
+        // Without a secret the stored one stays; null takes it away.
+        let kept = put(path, json!({ "client_id": "own", "scopes": ["repo"] })).key(&acme.key);
+        assert_eq!(kept.send().await.data()["has_client_secret"], true);
+        let removed = put(path, json!({ "client_id": "own", "client_secret": null })).key(&acme.key);
+        assert_eq!(removed.send().await.field(), "client_secret");
+        let deleted = app.delete(&format!("{path}?client=acme")).key(MASTER_KEY).send().await;
+        assert_eq!(deleted.data(), json!({ "deleted": true }));
+        assert_eq!(app.delete(path).key(&acme.key).send().await.refusal(404), "not_found");
+        assert_eq!(app.get(path).key(MASTER_KEY).send().await.data()["client_id"], "all");
+    }
+
     async fn api_keys_are_created_listed_rotated_and_revoked(db: TestDatabase) {
         let app = TestApp::new(&db).await;
         let client = app.client("Keys").await;

@@ -22,6 +22,11 @@ impl Scene {
         let user = app.user(&client, &format!("{name}@walk.test")).await;
         app.github(&user, "first", "credential-of-first").await;
         app.github(&user, "second", "credential-of-second").await;
+        let settings = json!({ "client_id": "walker", "client_secret": "secret-of-the-walker" });
+        let put = app
+            .call("PUT", "/connectors/github/settings")
+            .json(settings);
+        put.key(&client.key).send().await.data();
         let keys = format!("/clients/{}/api-keys", client.id);
         let spare = app
             .post(&keys, json!({}))
@@ -88,6 +93,11 @@ impl Scene {
                 "auth_type": "custom",
                 "configuration": { "user_identifier": "third", "auth_string": "credential-of-third" },
             }),
+            ("PUT", "/connectors/{connector}/settings") => json!({
+                "client_id": "walker",
+                "client_secret": "secret-of-the-walker",
+                "return_addresses": ["https://walk.test/done"],
+            }),
             ("POST", "/connectors/{connector}/integrations/{user_identifier}") => {
                 json!({ "selected": true })
             }
@@ -118,7 +128,7 @@ impl Scene {
         match route.caller {
             Caller::Anyone => call,
             Caller::MasterKey => call.key(MASTER_KEY),
-            Caller::Client | Caller::MaybeClient => call.key(key),
+            Caller::Client | Caller::ClientOrMasterKey | Caller::MaybeClient => call.key(key),
             Caller::User | Caller::MaybeUser => call.key(key).token(&self.user.token),
         }
     }
