@@ -15,6 +15,7 @@ use bosa_auth_store::instance::InstanceRow;
 use bosa_auth_store::{Db, DbOptions, Store, migrate};
 use uuid::Uuid;
 
+use crate::active_keys::ActiveRootKey;
 use crate::digest_keys::DigestKeys;
 use crate::error::{Error, Result};
 use crate::feed_poll::FeedPoll;
@@ -49,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) instance: InstanceRow,
     pub(crate) node_id: NodeId,
     pub(crate) root_keys: RootKeyring,
-    pub(crate) active_root_key: String,
+    pub(crate) active_root_key: ActiveRootKey,
     pub(crate) digest_keys: DigestKeys,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) hasher: Hasher,
@@ -216,7 +217,7 @@ impl Auth {
             outbound: settings.outbound.clone(),
             loopback_url: OnceLock::new(),
             settings,
-            active_root_key,
+            active_root_key: ActiveRootKey::new(active_root_key, custody.root_key_directory),
             digest_keys,
             signing_keys,
             hasher,

@@ -67,12 +67,22 @@ impl DigestKeys {
         if let Some(key) = self.known(id) {
             return Ok(key);
         }
-        if let Some(opened) = open_all(store, root_keys).await? {
-            self.0.store(Arc::new(opened));
-        }
+        self.reload(store, root_keys).await?;
         self.known(id).ok_or_else(|| Error::Unreadable {
             what: "a digest without its key".to_owned(),
         })
+    }
+
+    /// Opens the keys as they are in the database now.
+    ///
+    /// # Errors
+    /// `Configuration` when a root key is missing, `Unreadable` when a key does not open; those that
+    /// were open stay.
+    pub(crate) async fn reload(&self, store: &Store, root_keys: &RootKeyring) -> Result<()> {
+        if let Some(opened) = open_all(store, root_keys).await? {
+            self.0.store(Arc::new(opened));
+        }
+        Ok(())
     }
 
     /// A key by its id, when it was opened already.

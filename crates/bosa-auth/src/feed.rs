@@ -26,6 +26,7 @@ const MOST_AT_ONCE: u32 = 1000;
 pub(crate) struct Feed {
     position: Mutex<Option<Position>>,
     polled: Polled,
+    key_changes: AtomicU64,
 }
 
 /// Everything up to these changes, one for each part of the feed, has been taken in.
@@ -170,10 +171,14 @@ impl Feed {
             Some(changes) => {
                 for (kind, change) in changes {
                     cache.forget(kind, change.subject);
+                    if matches!(kind, ChangeKind::RootKey | ChangeKind::DigestKey) {
+                        self.key_changes.fetch_add(1, Ordering::AcqRel);
+                    }
                 }
             }
             None => {
                 cache.forget_all();
+                self.key_changes.fetch_add(1, Ordering::AcqRel);
                 if position.is_some() {
                     tracing::info!("the change feed was interrupted; starting again at its head");
                     metrics::counter!("bosa_auth_feed_restarts_total").increment(1);
@@ -186,6 +191,11 @@ impl Feed {
         });
         self.polled.publish(polled);
         Ok(())
+    }
+
+    /// How often the active root key or the digest keys may have changed.
+    pub(crate) fn key_changes(&self) -> u64 {
+        self.key_changes.load(Ordering::Acquire)
     }
 
     /// Says that a look sent at this moment found nothing that was not taken in before.

@@ -227,13 +227,15 @@ async fn listen(url: DatabaseUrl, signal: Arc<Signal>, after: Duration) {
 
 impl Inner {
     async fn poll(&self) -> Result<()> {
-        let looked = Moment::now(self.memory.shared().clock.as_ref());
+        let shared = self.memory.shared();
+        let looked = Moment::now(shared.clock.as_ref());
         let polled = self.poll_what_changed(looked).await;
         if polled.is_err() && self.store.db().file_is_gone() {
-            let shared = self.memory.shared();
             shared.feed.give_up(&shared.cache);
         }
-        polled
+        polled?;
+        // Whoever has read the feed, every handle has keys of its own.
+        self.follow_keys(shared.feed.key_changes()).await
     }
 
     /// Reads the feed, unless the version of the file says that it is as it was.

@@ -8,7 +8,7 @@ use bosa_auth_core::token::SigningKey;
 use bosa_auth_core::vault::{RootKey, RootKeyId, RootKeyring, open_canary, seal_canary};
 use bosa_auth_core::{Clock, Entropy, InstanceId, Secret};
 use bosa_auth_store::instance::{self, InstanceRow, InstanceState};
-use bosa_auth_store::root_keys::{self, CanaryRow};
+use bosa_auth_store::root_keys::{self, CanaryRow, RootKeyUse};
 use bosa_auth_store::{Opaque, Source, Store};
 use uuid::Uuid;
 
@@ -25,6 +25,8 @@ const FIRST_ROOT_KEY: &str = "k1";
 pub(crate) struct Custody {
     pub(crate) instance: InstanceRow,
     pub(crate) root_keys: RootKeyring,
+    /// Where the root keys lie, unless they are configured or in memory.
+    pub(crate) root_key_directory: Option<KeyDirectory>,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) master_keys: MasterKeys,
     /// A master key that this start generated.
@@ -56,6 +58,12 @@ impl KeyPlace {
         }
     }
 
+    /// Reads the text of the root keys' file.
+    pub(crate) fn parse_root_keys(&self, text: &Secret) -> Result<RootKeyring> {
+        RootKeyring::parse(text)
+            .map_err(|error| Error::configuration(format!("{}: {error}", self.names(ROOT_KEYS))))
+    }
+
     fn names(&self, name: &str) -> String {
         match self {
             KeyPlace::Directory(directory) => directory.path_of(name).display().to_string(),
@@ -85,9 +93,13 @@ pub(crate) async fn establish(
             "the database has its schema but holds no instance; run bosa-auth init first",
         ));
     }
+    let root_key_directory = match place {
+        KeyPlace::Directory(directory) if settings.root_keys.is_none() => Some(directory.clone()),
+        _ => None,
+    };
     let root_keys = match (settings.root_keys.take(), place.read(ROOT_KEYS)?) {
         (Some(configured), _) => configured,
-        (None, Some(file)) => parse_root_keys(&file, place)?,
+        (None, Some(file)) => place.parse_root_keys(&file)?,
         (None, None) if existing.is_some() => return Err(missing_root_keys(place)),
         (None, None) => generate_root_keys(place, entropy)?,
     };
@@ -111,6 +123,7 @@ pub(crate) async fn establish(
     Ok(Custody {
         instance,
         root_keys,
+        root_key_directory,
         signing_key,
         master_keys,
         generated_master_key,
@@ -139,19 +152,59 @@ async fn check_custody(
 /// Opens every canary that the database holds.
 ///
 /// # Errors
-/// `Configuration` that names the root key that is missing or wrong.
+/// `Configuration` that names the root key that is missing or wrong, and what it seals.
 pub(crate) async fn check_canaries(
-    source: impl Source,
+    mut source: impl Source,
     root_keys: &RootKeyring,
     instance: &InstanceRow,
 ) -> Result<()> {
-    for canary in root_keys::canaries(source).await? {
+    for canary in root_keys::canaries(&mut source).await? {
+        if !has(root_keys, &canary.root_key_id) {
+            let usage = root_keys::usage(&mut source, &canary.root_key_id).await?;
+            let is_active = canary.root_key_id == instance.active_root_key;
+            return Err(missing_root_key(&canary.root_key_id, &usage, is_active));
+        }
         open_one(root_keys, &canary)?;
     }
     root_key(root_keys, &instance.active_root_key).map(drop)
 }
 
-fn open_one(root_keys: &RootKeyring, canary: &CanaryRow) -> Result<()> {
+pub(crate) fn has(root_keys: &RootKeyring, id: &str) -> bool {
+    id.parse().is_ok_and(|id| root_keys.get(&id).is_some())
+}
+
+fn missing_root_key(id: &str, usage: &RootKeyUse, is_active: bool) -> Error {
+    let what = match (sealed_by(usage), is_active) {
+        (Some(sealed), _) => format!("it seals {sealed}"),
+        (None, true) => "it seals new keys".to_owned(),
+        (None, false) => "it seals nothing any more".to_owned(),
+    };
+    Error::configuration(format!(
+        "the root key {id} of this database is missing, and {what}; add it to BOSA_AUTH_ROOT_KEYS or restore the file {ROOT_KEYS}; a key goes only after bosa-auth root-key retire {id}"
+    ))
+}
+
+/// What a root key seals, in words; `None` when nothing.
+pub(crate) fn sealed_by(usage: &RootKeyUse) -> Option<String> {
+    let kinds = [
+        (usage.digest_keys, "digest key"),
+        (usage.data_keys, "data key"),
+        (usage.signing_keys, "signing key"),
+        (usage.connector_keys, "connector key"),
+    ];
+    let parts: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" }))
+        .collect();
+    match parts.split_last() {
+        None => None,
+        Some((last, [])) => Some(last.clone()),
+        Some((last, others)) => Some(format!("{} and {last}", others.join(", "))),
+    }
+}
+
+pub(crate) fn open_one(root_keys: &RootKeyring, canary: &CanaryRow) -> Result<()> {
     let key = root_key(root_keys, &canary.root_key_id)?;
     let id: RootKeyId = canary.root_key_id.parse().map_err(|_| Error::Unreadable {
         what: "a root key's id".to_owned(),
@@ -188,11 +241,6 @@ fn missing_root_keys(place: &KeyPlace) -> Error {
     }
 }
 
-fn parse_root_keys(text: &Secret, place: &KeyPlace) -> Result<RootKeyring> {
-    RootKeyring::parse(text)
-        .map_err(|error| Error::configuration(format!("{}: {error}", place.names(ROOT_KEYS))))
-}
-
 fn generate_root_keys(place: &KeyPlace, entropy: &dyn Entropy) -> Result<RootKeyring> {
     if matches!(place, KeyPlace::Nowhere) {
         return Err(Error::configuration(
@@ -204,7 +252,7 @@ fn generate_root_keys(place: &KeyPlace, entropy: &dyn Entropy) -> Result<RootKey
     let id: RootKeyId = FIRST_ROOT_KEY.parse().map_err(Error::internal)?;
     let generated = RootKeyring::generate(id, entropy)?;
     let kept = place.keep(ROOT_KEYS, generated.to_text(), entropy)?;
-    parse_root_keys(&kept, place)
+    place.parse_root_keys(&kept)
 }
 
 fn kept_signing_key(
@@ -321,7 +369,7 @@ pub(crate) async fn check_before_migration(
     if settings.root_keys.is_none() {
         settings.root_keys = place
             .read(ROOT_KEYS)?
-            .map(|text| parse_root_keys(&text, place))
+            .map(|text| place.parse_root_keys(&text))
             .transpose()?;
     }
     match &settings.root_keys {
@@ -357,7 +405,7 @@ pub(crate) fn configured_or_kept_root_keys(
 ) -> Result<RootKeyring> {
     match (settings.root_keys.take(), place.read(ROOT_KEYS)?) {
         (Some(configured), _) => Ok(configured),
-        (None, Some(file)) => parse_root_keys(&file, place),
+        (None, Some(file)) => place.parse_root_keys(&file),
         (None, None) => Err(missing_root_keys(place)),
     }
 }

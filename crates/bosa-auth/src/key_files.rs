@@ -120,6 +120,16 @@ impl KeyDirectory {
         sync_directory(&self.0)
     }
 
+    /// Waits until no other process changes a file of this directory by what it read there before, and
+    /// keeps others waiting until the answer is dropped.
+    pub(crate) fn lock(&self) -> Result<File> {
+        let locked = File::open(&self.0).and_then(|directory| {
+            directory.lock()?;
+            Ok(directory)
+        });
+        locked.map_err(|error| failed("cannot lock the directory", &self.0, &error))
+    }
+
     fn write_temporary(
         &self,
         name: &str,

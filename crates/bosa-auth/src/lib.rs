@@ -58,6 +58,7 @@
 //! [`initialize_authentication_db`] installed for the process; [`Auth::open`] makes an independent
 //! one. Every failure is an [`Error`] with a permanent [`code`](Error::code).
 
+mod active_keys;
 mod auth;
 mod backup;
 mod cache;
@@ -116,7 +117,7 @@ pub use error::{Error, ErrorKind, Result, Violation};
 pub use global::{initialize_authentication_db, shutdown};
 pub use idempotency::IdempotencyKey;
 pub use model::*;
-pub use operator::{DigestKeyInfo, RootKeyInfo, VaultReport, VaultStatus};
+pub use operator::{DigestKeyInfo, RewrappedKeys, RootKeyInfo, VaultReport, VaultStatus};
 pub use principal::{CurrentUser, Operator, Tenant};
 pub use readiness::Readiness;
 pub use schema::{MigrationInfo, migrate_up, migration_status};

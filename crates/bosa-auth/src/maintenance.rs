@@ -87,6 +87,8 @@ impl Inner {
     async fn maintain(&self) -> Result<()> {
         self.write_waiting().await?;
         self.heartbeat().await?;
+        // The change feed tells at once, but may be switched off.
+        self.reload_keys_and_report().await?;
         self.prune().await?;
         for client_id in clients::deleting(&self.store).await? {
             self.remove_client(client_id).await?;

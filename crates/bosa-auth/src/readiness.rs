@@ -17,6 +17,8 @@ pub struct Readiness {
     /// Whether changes of other processes may have been missed for longer than the staleness bound.
     /// Such a process reads the database for every decision, so that its answers are right.
     pub stale: bool,
+    /// The root key that the database refers to and this process lacks.
+    pub missing_root_key: Option<String>,
     /// What is wrong, for the log; without a secret.
     pub problem: Option<String>,
 }
@@ -52,7 +54,11 @@ impl Auth {
         }
         match self.check_instance().await {
             Ok(()) => readiness.keys = true,
-            Err(error) => readiness.problem = Some(error.to_string()),
+            Err(error) => {
+                readiness.problem = Some(error.to_string());
+                // Only to name it: what is wrong was found out before.
+                readiness.missing_root_key = inner.missing_root_key().await.ok().flatten();
+            }
         }
         readiness
     }
@@ -69,6 +75,10 @@ impl Auth {
         }
         if instance.state != bosa_auth_store::InstanceState::Open {
             return Err(bosa_auth_store::StoreError::Moved.into());
+        }
+        if inner.missing_root_key().await?.is_some() {
+            // It may have been added to the file meanwhile.
+            inner.learn_root_keys()?;
         }
         check_canaries(&inner.store, &inner.root_keys, &instance).await
     }

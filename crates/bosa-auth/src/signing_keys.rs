@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bosa_auth_core::token::{Algorithm, SigningKey};
-use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key, seal_key};
+use bosa_auth_core::vault::{KeyPurpose, RootKeyring, open_key};
 use bosa_auth_core::{AuditAction, Entropy, Timestamp};
 use bosa_auth_store::changes::ChangeKind;
 use bosa_auth_store::signing_keys::{self, SigningKeyRow};
@@ -250,25 +250,29 @@ impl Operator {
     /// # Errors
     /// `DatabaseUnavailable`.
     pub async fn rotate_signing_key(&self, algorithm: Option<Algorithm>) -> Result<SigningKeyInfo> {
+        let made = self.rotate_signing_key_once(algorithm).await;
+        match self.auth.inner.unless_keys_were_replaced(made).await? {
+            Some(made) => Ok(made),
+            None => self.rotate_signing_key_once(algorithm).await,
+        }
+    }
+
+    async fn rotate_signing_key_once(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<SigningKeyInfo> {
         let inner = self.auth.inner.clone();
         let algorithm = algorithm.unwrap_or(inner.settings.algorithm);
         let now = inner.clock.now();
         let key =
             SigningKey::generate(algorithm, inner.entropy.as_ref()).map_err(Error::internal)?;
-        let root = root_key(&inner.root_keys, &inner.active_root_key)?;
-        let sealed = seal_key(
-            root,
-            KeyPurpose::SigningKey,
-            key.kid(),
-            key.material().expose(),
-            inner.entropy.as_ref(),
-        )
-        .map_err(Error::internal)?;
+        let material = key.material();
+        let sealed = inner.seal_new_key(KeyPurpose::SigningKey, key.kid(), material.expose())?;
         let row = Arc::new(SigningKeyRow {
             kid: key.kid().to_owned(),
             algorithm: algorithm.to_string(),
-            root_key_id: inner.active_root_key.clone(),
-            sealed: sealed.into(),
+            root_key_id: sealed.root_key_id,
+            sealed: sealed.sealed,
             state: KeyState::Active,
             created_at: now,
         });

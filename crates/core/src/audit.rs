@@ -102,6 +102,14 @@ text_enum! {
         SigningKeyRotate = "signing_key.rotate",
         /// A signing key stopped being accepted.
         SigningKeyRetire = "signing_key.retire",
+        /// Another root key became the active one.
+        RootKeyActivate = "root_key.activate",
+        /// A root key stopped being known.
+        RootKeyRetire = "root_key.retire",
+        /// A new digest key became the active one.
+        DigestKeyRotate = "digest_key.rotate",
+        /// A digest key was removed.
+        DigestKeyRetire = "digest_key.retire",
         /// The replacement of every key that seals values was begun.
         VaultRekey = "vault.rekey",
         /// Everything was read for a backup.

@@ -35,6 +35,8 @@ pub enum ChangeKind {
     SigningKey,
     /// The digest keys.
     DigestKey,
+    /// The active root key.
+    RootKey,
 }
 
 impl ChangeKind {
@@ -48,6 +50,7 @@ impl ChangeKind {
             Self::Token => "token",
             Self::SigningKey => "signing_key",
             Self::DigestKey => "digest_key",
+            Self::RootKey => "root_key",
         }
     }
 }
@@ -64,6 +67,7 @@ impl FromStr for ChangeKind {
             "token" => Ok(Self::Token),
             "signing_key" => Ok(Self::SigningKey),
             "digest_key" => Ok(Self::DigestKey),
+            "root_key" => Ok(Self::RootKey),
             _ => Err(()),
         }
     }

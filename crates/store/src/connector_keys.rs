@@ -8,6 +8,7 @@ use crate::columns::{Columns, Opaque, statements};
 use crate::data_keys::{DataKeyRow, data_key_columns};
 use crate::db::{Row, Tx};
 use crate::error::StoreError;
+use crate::instance;
 use crate::params;
 use crate::store::Source;
 
@@ -44,21 +45,21 @@ pub async fn find(
 /// Makes this key the active one if there is none; returns the active key, which may be another.
 ///
 /// # Errors
-/// [`StoreError::ForeignKey`] when the root key has no canary.
+/// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
 pub async fn insert_first(tx: &mut Tx, key: &DataKeyRow) -> Result<DataKeyRow, StoreError> {
     let values = params![key.id, &key.root_key_id, &key.sealed, key.created_at];
     let _is_looked_at_below = tx.later(INSERT_ACTIVE, values);
     match active(&mut *tx).await? {
         Some(active) => Ok(active),
-        // The winner of a race was replaced in between.
-        None => Err(tx.run_again()),
+        // Or the winner of a race was replaced in between.
+        None => Err(instance::why_absent(tx, &key.root_key_id).await),
     }
 }
 
 /// Makes this key the one that seals new secrets; the former one only opens from now on.
 ///
 /// # Errors
-/// [`StoreError::ForeignKey`] when the root key has no canary.
+/// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
 pub async fn replace_active(tx: &mut Tx, key: &DataKeyRow) -> Result<(), StoreError> {
     let _makes_room = tx.later(DEMOTE, params![key.id]);
     insert_first(tx, key).await.map(drop)
@@ -104,7 +105,8 @@ statements! {
     ACTIVE = concat!("select ", data_key_columns!(), " from bosa_connector_keys k where k.state = 'active'");
     FIND = concat!("select ", data_key_columns!(), " from bosa_connector_keys k where k.id = $1");
     INSERT_ACTIVE = "insert into bosa_connector_keys (id, root_key_id, sealed, state, created_at) \
-        values ($1, $2, $3, 'active', $4) on conflict (state) where state = 'active' do nothing";
+        select $1, i.active_root_key, $3, 'active', $4 from bosa_instance i where i.active_root_key = $2 \
+        on conflict (state) where state = 'active' do nothing";
     DEMOTE = "update bosa_connector_keys set state = 'retiring' where state = 'active' and id <> $1";
     RESEAL = "update bosa_connector_keys set root_key_id = $3, sealed = $4 where id = $1 and sealed = $2";
     DELETE = "delete from bosa_connector_keys where id = $1 and state = 'retiring'";

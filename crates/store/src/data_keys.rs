@@ -7,6 +7,7 @@ use crate::client_tx::ClientScope;
 use crate::columns::{Columns, Opaque, statements};
 use crate::db::{Later, Row, Tx};
 use crate::error::StoreError;
+use crate::instance;
 use crate::params;
 use crate::store::Source;
 use crate::together::Reading;
@@ -94,7 +95,7 @@ impl ClientScope<&mut Tx> {
     /// Makes this key the active one if there is none; returns the active key, which may be another.
     ///
     /// # Errors
-    /// [`StoreError`] when the database refuses or cannot be reached.
+    /// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
     pub async fn insert_first_data_key(
         &mut self,
         key: &DataKeyRow,
@@ -102,12 +103,13 @@ impl ClientScope<&mut Tx> {
         let _is_looked_at_below = self.insert_data_key_later(key);
         match self.active_data_key().await? {
             Some(active) => Ok(active),
-            // The winner of a race was replaced in between.
-            None => Err(self.source.run_again()),
+            // Or the winner of a race was replaced in between.
+            None => Err(instance::why_absent(self.source, &key.root_key_id).await),
         }
     }
 
-    /// Makes this key the active one if there is none, with the next statement.
+    /// Makes this key the active one if there is none, with the next statement. No row changed means
+    /// that there is one, or that it is sealed under a root key that is not the active one any more.
     pub fn insert_data_key_later(&mut self, key: &DataKeyRow) -> Later {
         let values = params![
             self.client_id,
@@ -122,7 +124,7 @@ impl ClientScope<&mut Tx> {
     /// Makes this key the one that seals new values; the former one only opens from now on.
     ///
     /// # Errors
-    /// [`StoreError`] when the database refuses or cannot be reached.
+    /// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
     pub async fn replace_data_key(&mut self, key: &DataKeyRow) -> Result<(), StoreError> {
         let demote = params![self.client_id, key.id];
         let _makes_room = self.source.later(DEMOTE, demote);
@@ -261,7 +263,8 @@ statements! {
     LIST = concat!("select ", data_key_columns!(), " from bosa_data_keys k \
         where k.client_id = $1 order by k.created_at, k.id");
     INSERT_ACTIVE = "insert into bosa_data_keys (client_id, id, root_key_id, sealed, state, created_at) \
-        values ($1, $2, $3, $4, 'active', $5) on conflict (client_id) where state = 'active' do nothing";
+        select $1, $2, i.active_root_key, $4, 'active', $5 from bosa_instance i where i.active_root_key = $3 \
+        on conflict (client_id) where state = 'active' do nothing";
     DEMOTE = "update bosa_data_keys set state = 'retiring' \
         where client_id = $1 and state = 'active' and id <> $2";
     WIPE = "update bosa_data_keys set sealed = $2 where client_id = $1";

@@ -5,6 +5,7 @@ use bosa_auth_core::{DigestKeyId, Timestamp};
 use crate::columns::{Columns, Opaque, statements};
 use crate::db::{Row, Tx};
 use crate::error::StoreError;
+use crate::instance;
 use crate::key_state::KeyState;
 use crate::params;
 use crate::store::Source;
@@ -61,7 +62,7 @@ pub async fn find(
 /// Makes this key the active one if there is none; returns the active key, which may be another.
 ///
 /// # Errors
-/// [`StoreError`] when the database refuses or cannot be reached.
+/// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
 pub async fn insert_first(tx: &mut Tx, key: &DigestKeyRow) -> Result<DigestKeyRow, StoreError> {
     tx.execute(
         INSERT_FIRST,
@@ -71,18 +72,39 @@ pub async fn insert_first(tx: &mut Tx, key: &DigestKeyRow) -> Result<DigestKeyRo
     let row = tx.query_opt(ACTIVE, params![]).await?;
     match row {
         Some(row) => read(&row),
-        // The winner of a race was replaced in between.
-        None => Err(tx.run_again()),
+        // Or the winner of a race was replaced in between.
+        None => Err(instance::why_absent(tx, &key.root_key_id).await),
     }
 }
 
-/// Makes this key the active one; the former one only verifies from now on.
+/// Makes this key the active one in the place of `former`, which only verifies from now on; false when
+/// another one is active by now.
 ///
 /// # Errors
-/// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn replace_active(tx: &mut Tx, key: &DigestKeyRow) -> Result<(), StoreError> {
-    tx.execute(DEMOTE, params![key.id]).await?;
-    insert_first(tx, key).await.map(drop)
+/// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
+pub async fn replace_active(
+    tx: &mut Tx,
+    former: DigestKeyId,
+    key: &DigestKeyRow,
+) -> Result<bool, StoreError> {
+    if tx.execute(DEMOTE, params![former]).await? == 0 {
+        return Ok(false);
+    }
+    Ok(insert_first(tx, key).await?.id == key.id)
+}
+
+/// Seals a key under another root key, if it is still sealed as it was read.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] when the root key has no canary.
+pub async fn reseal(
+    tx: &mut Tx,
+    before: &DigestKeyRow,
+    root_key_id: &str,
+    sealed: &Opaque,
+) -> Result<bool, StoreError> {
+    let values = params![before.id, &before.sealed, root_key_id, sealed];
+    Ok(tx.execute(RESEAL, values).await? == 1)
 }
 
 /// Removes a digest key that nothing depends on; false when there is none.
@@ -126,8 +148,10 @@ statements! {
     FIND = "select id, root_key_id, sealed, state, created_at from bosa_digest_keys where id = $1";
     ACTIVE = "select id, root_key_id, sealed, state, created_at from bosa_digest_keys where state = 'active'";
     INSERT_FIRST = "insert into bosa_digest_keys (id, root_key_id, sealed, state, created_at) \
-        values ($1, $2, $3, 'active', $4) on conflict (state) where state = 'active' do nothing";
-    DEMOTE = "update bosa_digest_keys set state = 'verifying' where state = 'active' and id <> $1";
+        select $1, i.active_root_key, $3, 'active', $4 from bosa_instance i where i.active_root_key = $2 \
+        on conflict (state) where state = 'active' do nothing";
+    RESEAL = "update bosa_digest_keys set root_key_id = $3, sealed = $4 where id = $1 and sealed = $2";
+    DEMOTE = "update bosa_digest_keys set state = 'verifying' where state = 'active' and id = $1";
     DELETE = "delete from bosa_digest_keys where id = $1";
     USAGE = "select \
         (select count(*) from bosa_api_keys where digest_key_id = $1 and revoked_at is null), \

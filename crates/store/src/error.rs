@@ -33,6 +33,9 @@ pub enum StoreError {
     /// A row that is referred to does not exist, or is still referred to.
     #[error("a foreign key does not hold")]
     ForeignKey,
+    /// A key was to be stored under a root key that is not the active one any more.
+    #[error("the root key is not the active one any more")]
+    RootKeyReplaced,
     /// A stored value is not what the code expects there.
     #[error("a stored value is unreadable: {what}")]
     Unreadable {

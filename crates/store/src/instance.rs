@@ -130,14 +130,28 @@ pub async fn set_state(
     Ok(())
 }
 
-/// Names the root key that seals new keys; its canary must be there.
+/// Names the root key that seals new keys, in the place of the one that did; its canary must be there.
+/// False when another one does by now.
 ///
 /// # Errors
 /// [`StoreError::ForeignKey`] when the key has no canary.
-pub async fn set_active_root_key(tx: &mut Tx, root_key_id: &str) -> Result<(), StoreError> {
-    tx.execute(SET_ACTIVE_ROOT_KEY, params![root_key_id])
-        .await?;
-    Ok(())
+pub async fn set_active_root_key(
+    tx: &mut Tx,
+    former: &str,
+    root_key_id: &str,
+) -> Result<bool, StoreError> {
+    let changed = tx.execute(SET_ACTIVE_ROOT_KEY, params![former, root_key_id]);
+    Ok(changed.await? == 1)
+}
+
+/// Why a key that was to be stored is not there: another transaction was faster, or the root key that
+/// it is sealed under is not the active one any more.
+pub(crate) async fn why_absent(tx: &mut Tx, root_key_id: &str) -> StoreError {
+    match tx.query_opt(IS_ACTIVE_ROOT_KEY, params![root_key_id]).await {
+        Ok(Some(_)) => tx.run_again(),
+        Ok(None) => StoreError::RootKeyReplaced,
+        Err(error) => error,
+    }
 }
 
 /// Behind the lock, looks whether the instance is open; a database with only its schema is.
@@ -164,5 +178,6 @@ statements! {
     CREATE = "insert into bosa_instance (singleton, id, issuer, state, active_root_key, moved_to, created_at) \
         values (1, $1, $2, $3, $4, $5, $6) on conflict (singleton) do nothing";
     SET_STATE = "update bosa_instance set state = $1, moved_to = $2";
-    SET_ACTIVE_ROOT_KEY = "update bosa_instance set active_root_key = $1";
+    SET_ACTIVE_ROOT_KEY = "update bosa_instance set active_root_key = $2 where active_root_key = $1";
+    IS_ACTIVE_ROOT_KEY = "select 1 from bosa_instance where active_root_key = $1";
 }

@@ -5,6 +5,7 @@ use bosa_auth_core::Timestamp;
 use crate::columns::{Columns, Opaque, statements};
 use crate::db::{Row, Tx};
 use crate::error::StoreError;
+use crate::instance;
 use crate::key_state::KeyState;
 use crate::params;
 use crate::store::Source;
@@ -54,7 +55,7 @@ pub fn active_reading() -> Reading<Option<SigningKeyRow>> {
 /// there already.
 ///
 /// # Errors
-/// [`StoreError`] when the database refuses or cannot be reached.
+/// [`StoreError::RootKeyReplaced`] when it is sealed under a root key that is not the active one.
 pub async fn insert(tx: &mut Tx, key: &SigningKeyRow) -> Result<bool, StoreError> {
     let inserted = tx
         .execute(
@@ -68,7 +69,13 @@ pub async fn insert(tx: &mut Tx, key: &SigningKeyRow) -> Result<bool, StoreError
             ],
         )
         .await?;
-    Ok(inserted == 1)
+    if inserted == 1 {
+        return Ok(true);
+    }
+    match tx.query_opt(EXISTS, params![&key.kid]).await? {
+        Some(_) => Ok(false),
+        None => Err(instance::why_absent(tx, &key.root_key_id).await),
+    }
 }
 
 /// Makes a stored key the one that signs; the former one only verifies from now on. False, having
@@ -95,6 +102,20 @@ pub async fn activate(tx: &mut Tx, kid: &str) -> Result<bool, StoreError> {
 pub async fn insert_active(tx: &mut Tx, key: &SigningKeyRow) -> Result<(), StoreError> {
     insert(tx, key).await?;
     activate(tx, &key.kid).await.map(drop)
+}
+
+/// Seals a key under another root key, if it is still sealed as it was read.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] when the root key has no canary.
+pub async fn reseal(
+    tx: &mut Tx,
+    before: &SigningKeyRow,
+    root_key_id: &str,
+    sealed: &Opaque,
+) -> Result<bool, StoreError> {
+    let values = params![&before.kid, &before.sealed, root_key_id, sealed];
+    Ok(tx.execute(RESEAL, values).await? == 1)
 }
 
 /// Makes no stored key the one that signs: the configured one does again.
@@ -133,7 +154,9 @@ statements! {
         where state = 'active'";
     EXISTS = "select 1 from bosa_signing_keys where kid = $1";
     INSERT = "insert into bosa_signing_keys (kid, algorithm, root_key_id, sealed, state, created_at) \
-        values ($1, $2, $3, $4, 'verifying', $5) on conflict (kid) do nothing";
+        select $1, $2, i.active_root_key, $4, 'verifying', $5 from bosa_instance i where i.active_root_key = $3 \
+        on conflict (kid) do nothing";
+    RESEAL = "update bosa_signing_keys set root_key_id = $3, sealed = $4 where kid = $1 and sealed = $2";
     DEMOTE = "update bosa_signing_keys set state = 'verifying' where state = 'active' and kid <> $1";
     ACTIVATE = "update bosa_signing_keys set state = 'active' where kid = $1";
     RETIRE = "delete from bosa_signing_keys where kid = $1 and state = 'verifying'";

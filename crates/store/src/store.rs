@@ -145,6 +145,17 @@ impl Source for &Store {
     }
 }
 
+/// For whoever reads several times in one place.
+impl<S: Source> Source for &mut S {
+    async fn rows(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        S::rows(self, sql, params).await
+    }
+}
+
 impl Source for &mut Tx {
     async fn rows(
         &mut self,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bosa_auth_core::vault::DataKey;
 use bosa_auth_core::{ClientId, Secret};
-use bosa_auth_store::{ConnectorSettingsWithKey, Sealed, connector_keys};
+use bosa_auth_store::{ConnectorSettingsWithKey, DataKeyRow, Sealed, connector_keys};
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
@@ -66,20 +66,29 @@ pub(super) async fn active_connector_key(inner: &Inner) -> Result<DataKey> {
     let row = match connector_keys::active(&inner.store).await? {
         Some(row) => row,
         None => {
-            let now = inner.clock.now();
-            let (new, _) = new_data_key(inner, None, &inner.active_root_key, now)?;
-            let new = Arc::new(new);
-            inner
-                .store
-                .write(move |tx| {
-                    let new = new.clone();
-                    Box::pin(async move {
-                        let active = connector_keys::insert_first(tx, &new).await?;
-                        Ok::<_, Error>(active)
-                    })
-                })
-                .await?
+            let made = make_connector_key(inner).await;
+            match inner.unless_keys_were_replaced(made).await? {
+                Some(made) => made,
+                None => make_connector_key(inner).await?,
+            }
         }
     };
     open_connector_key(inner, &row)
+}
+
+/// Makes the first key, unless another process is faster; returns the one that is there then.
+async fn make_connector_key(inner: &Inner) -> Result<DataKeyRow> {
+    let root = inner.active_root_key.id();
+    let (new, _) = new_data_key(inner, None, &root, inner.clock.now())?;
+    let new = Arc::new(new);
+    inner
+        .store
+        .write(move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                let active = connector_keys::insert_first(tx, &new).await?;
+                Ok::<_, Error>(active)
+            })
+        })
+        .await
 }

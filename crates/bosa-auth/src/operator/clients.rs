@@ -28,6 +28,14 @@ impl Operator {
     /// `InvalidInput`: the name is not 1 to 200 characters or holds control characters.
     /// `ClientAlreadyExists`: the name is taken.
     pub async fn create_client(&self, name: &str) -> Result<Created<ClientModel>> {
+        let made = self.create_client_once(name).await;
+        match self.auth.inner.unless_keys_were_replaced(made).await? {
+            Some(made) => Ok(made),
+            None => self.create_client_once(name).await,
+        }
+    }
+
+    async fn create_client_once(&self, name: &str) -> Result<Created<ClientModel>> {
         let inner = self.auth.inner.clone();
         let name = ClientName::parse(name)?;
         let now = inner.clock.now();
@@ -42,7 +50,8 @@ impl Operator {
             updated_at: now,
         };
         let (text, key) = new_api_key(&inner, client.id, &client.name, ScopeSet::all(), None, now)?;
-        let (data_key, _) = new_data_key(&inner, Some(client.id), &inner.active_root_key, now)?;
+        let (data_key, _) =
+            new_data_key(&inner, Some(client.id), &inner.active_root_key.id(), now)?;
         let event = inner.event(
             &self.actor,
             AuditAction::ClientCreate,
@@ -74,8 +83,11 @@ impl Operator {
                     if tx.changed(&client_inserted)? == 0 {
                         return Err(Error::ClientAlreadyExists);
                     }
-                    if !key_inserted? || tx.changed(&data_key_inserted)? == 0 {
+                    if !key_inserted? {
                         return Err(Error::internal("a new client has keys already"));
+                    }
+                    if tx.changed(&data_key_inserted)? == 0 {
+                        return Err(StoreError::RootKeyReplaced.into());
                     }
                     Ok(Written::Now(()))
                 })

@@ -9,7 +9,7 @@ mod vault;
 use api_keys::new_api_key;
 pub(crate) use clients::model as client_model;
 pub use digest_keys::DigestKeyInfo;
-pub use root_keys::RootKeyInfo;
+pub use root_keys::{RewrappedKeys, RootKeyInfo};
 pub use vault::{VaultReport, VaultStatus};
 
 fn count(number: i64) -> u64 {

@@ -24,6 +24,7 @@ mod races;
 mod records;
 mod repeats;
 mod revocations;
+mod root_keys;
 mod scopes;
 mod settings;
 mod start;

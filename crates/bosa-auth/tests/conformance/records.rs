@@ -9,7 +9,7 @@ use bosa_auth::{
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
 use crate::dump::dump;
-use crate::support::{MASTER_KEY, SIGNING_KEY, World};
+use crate::support::{MASTER_KEY, ROOT_KEYS, SIGNING_KEY, World};
 
 /// Audit actions and feed kinds since the last call.
 #[derive(Default)]
@@ -40,7 +40,8 @@ async fn column(db: &TestDatabase, sql: &'static str) -> Vec<String> {
 
 on_every_database! {
     async fn every_administrative_act_is_recorded_and_narrowing_ones_are_announced(db: TestDatabase) {
-        let world = World::new(&db).await;
+        let both = format!("{ROOT_KEYS},{}", ROOT_KEYS.replace("k1:AAEC", "k2:AQEC"));
+        let world = World::with(&db, &[("BOSA_AUTH_ROOT_KEYS", &both)]).await;
         let mut seen = Seen::default();
         seen.next(&db).await;
         let operator = world.auth.operator();
@@ -95,6 +96,9 @@ on_every_database! {
         let key = leaves!(operator.rotate_signing_key(None), "signing_key.rotate",);
         leaves!(operator.rotate_signing_key(None), "signing_key.rotate",);
         leaves!(operator.retire_signing_key(&key.kid), "signing_key.retire", "signing_key");
+        leaves!(operator.activate_root_key("k2"), "root_key.activate", "root_key");
+        leaves!(operator.activate_root_key("k1"), "root_key.activate", "root_key");
+        leaves!(operator.retire_root_key("k2"), "root_key.retire", "root_key");
     }
 
     async fn a_record_names_who_acted(db: TestDatabase) {

@@ -31,7 +31,7 @@ pub(crate) async fn start(settings: &[(&'static str, &str)]) -> Result<Auth, Err
 }
 
 /// Starts in a data directory, with everything else as it comes.
-async fn start_in(directory: &Path) -> Result<Auth, Error> {
+pub(crate) async fn start_in(directory: &Path) -> Result<Auth, Error> {
     start(&[("BOSA_AUTH_DATA_DIR", directory.to_str().unwrap())]).await
 }
 

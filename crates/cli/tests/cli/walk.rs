@@ -3,7 +3,7 @@
 use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
-use crate::support::{World, members};
+use crate::support::{ROOT_KEYS, World, members};
 
 const CLIENT: [&str; 6] = [
     "api_key",
@@ -215,6 +215,28 @@ on_every_database! {
         let user = world.json(&["user", "show", "ana", "--client", "acme"]);
         assert_eq!(user["integrations"].as_array().unwrap().len(), 1);
         assert!(user["integrations"][0].get("auth_string").is_none());
+    }
+
+    async fn root_keys_are_activated_and_retired(db: TestDatabase) {
+        let mut world = World::initialized(&db);
+        let active = if db.url().is_sqlite() {
+            world.run(&["root-key", "activate", "k2"]).refused(2);
+            world.json(&["root-key", "activate", "--new"])
+        } else {
+            let refused = world.run(&["root-key", "activate", "--new"]).refused(2);
+            assert!(refused.contains("BOSA_AUTH_ROOT_KEYS"), "{refused}");
+            world.set("BOSA_AUTH_ROOT_KEYS", &format!("{ROOT_KEYS},k2:{}", &ROOT_KEYS[3..].replace("AAEC", "AQEC")));
+            world.json(&["root-key", "activate", "k2"])
+        };
+        assert_eq!((text(&active, "id"), &active["is_active"]), ("k2", &json!(true)));
+        world.run(&["root-key", "activate"]).expect(2);
+        let refused = world.run(&["root-key", "retire", "k1", "--yes"]).refused(2);
+        assert!(refused.contains("1 digest key"), "{refused}");
+        world.run(&["root-key", "retire", "k2", "--yes"]).refused(2);
+        world.run(&["root-key", "retire", "k9", "--yes"]).refused(3);
+        let listed = world.json(&["root-key", "list"]);
+        assert_eq!(members(&listed[0]), ["created_at", "id", "is_active", "is_present", "seals"]);
+        assert_eq!(listed.as_array().unwrap().len(), 2);
     }
 
     async fn what_the_operator_looks_after_is_listed(db: TestDatabase) {

@@ -1,5 +1,7 @@
 //! The root keys of a process, and their text.
 
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -9,8 +11,14 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::secret::Secret;
 
 /// The root keys of a process, in the order in which they were given.
+///
+/// Keys that it learns while it is in use come after the others, and none ever goes: whoever holds a
+/// key of it may go on.
 #[derive(Debug)]
-pub struct RootKeyring(Vec<RootKey>);
+pub struct RootKeyring {
+    keys: Vec<RootKey>,
+    learned: OnceLock<Box<RootKeyring>>,
+}
 
 /// Why a text is not a list of root keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +64,7 @@ impl RootKeyring {
             }
             keys.push(key);
         }
-        Ok(Self(keys))
+        Ok(Self::of(keys))
     }
 
     /// Makes a keyring of one new key.
@@ -64,13 +72,36 @@ impl RootKeyring {
     /// # Errors
     /// [`EntropyError`] when there is no randomness.
     pub fn generate(id: RootKeyId, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        RootKey::generate(id, entropy).map(|key| Self(vec![key]))
+        RootKey::generate(id, entropy).map(|key| Self::of(vec![key]))
+    }
+
+    /// Adds the keys of another keyring whose names are new here.
+    pub fn learn(&self, other: Self) {
+        let mut new: Vec<RootKey> = other.into_keys().collect();
+        let mut ring = self;
+        loop {
+            new.retain(|key| ring.keys.iter().all(|known| known.id() != key.id()));
+            if new.is_empty() {
+                return;
+            }
+            // Another caller may be faster; its keys are looked at next then.
+            let more = ring
+                .learned
+                .get_or_init(|| Box::new(Self::of(std::mem::take(&mut new))));
+            ring = more;
+        }
+    }
+
+    /// Leaves out the key of this name; `None` when no other is left.
+    pub fn without(self, id: &RootKeyId) -> Option<Self> {
+        let keys: Vec<RootKey> = self.into_keys().filter(|key| key.id() != id).collect();
+        (!keys.is_empty()).then(|| Self::of(keys))
     }
 
     /// Returns the text that [`RootKeyring::parse`] reads, one key a line.
     pub fn to_text(&self) -> Secret {
-        let mut text = String::with_capacity(self.0.len() * 80);
-        for key in &self.0 {
+        let mut text = String::with_capacity(self.all().count() * 80);
+        for key in self.all() {
             text.push_str(key.id().as_str());
             text.push(':');
             STANDARD.encode_string(key.bytes(), &mut text);
@@ -81,17 +112,39 @@ impl RootKeyring {
 
     /// Returns the key of this name.
     pub fn get(&self, id: &RootKeyId) -> Option<&RootKey> {
-        self.0.iter().find(|key| key.id() == id)
+        self.all().find(|key| key.id() == id)
     }
 
     /// Returns the key that was given first.
     pub fn first(&self) -> Option<(&RootKeyId, &RootKey)> {
-        self.0.first().map(|key| (key.id(), key))
+        self.all().next().map(|key| (key.id(), key))
     }
 
     /// Returns every name, in the order given.
     pub fn ids(&self) -> impl Iterator<Item = &RootKeyId> {
-        self.0.iter().map(RootKey::id)
+        self.all().map(RootKey::id)
+    }
+
+    const fn of(keys: Vec<RootKey>) -> Self {
+        Self {
+            keys,
+            learned: OnceLock::new(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &RootKey> {
+        let rings = std::iter::successors(Some(self), |ring| ring.learned.get().map(AsRef::as_ref));
+        rings.flat_map(|ring| &ring.keys)
+    }
+
+    fn into_keys(self) -> impl Iterator<Item = RootKey> {
+        let mut keys = self.keys;
+        let mut rest = self.learned.into_inner();
+        while let Some(ring) = rest {
+            keys.extend(ring.keys);
+            rest = ring.learned.into_inner();
+        }
+        keys.into_iter()
     }
 }
 

@@ -84,6 +84,26 @@ fn a_keyring_reads_back_from_its_text_and_shows_ids_only() {
 }
 
 #[test]
+fn a_keyring_learns_keys_of_new_names_and_keeps_those_it_has() {
+    let ring = keyring("k1", 1);
+    let first = root(&ring);
+    let canary = seal_canary(first, first.id(), &SeededEntropy::new(3)).unwrap();
+    ring.learn(keyring("k1", 2));
+    ring.learn(keyring("k2", 3));
+    ring.learn(keyring("k3", 4));
+    ring.learn(keyring("k2", 5));
+    let names = |ring: &RootKeyring| ring.ids().map(RootKeyId::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&ring), ["k1", "k2", "k3"]);
+    // Whoever holds a key of it may go on, and it is still the first one of its name.
+    assert_eq!(open_canary(first, first.id(), &canary), Ok(()));
+    let again = RootKeyring::parse(&ring.to_text()).unwrap();
+    assert_eq!(names(&again), ["k1", "k2", "k3"]);
+    let left = ring.without(&"k2".parse().unwrap()).unwrap();
+    assert_eq!(names(&left), ["k1", "k3"]);
+    assert!(keyring("k1", 1).without(&"k1".parse().unwrap()).is_none());
+}
+
+#[test]
 fn a_canary_opens_with_its_own_root_key_only() {
     let (right, wrong, renamed) = (keyring("k1", 1), keyring("k1", 2), keyring("k2", 1));
     let (k1, k2) = (root(&right).id(), root(&renamed).id());

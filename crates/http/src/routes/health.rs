@@ -46,6 +46,8 @@ pub(crate) struct Ready {
     migrations: bool,
     /// Whether the root keys open what they have to.
     keys: bool,
+    /// The id of a root key that the database refers to and the server lacks.
+    missing_root_key: Option<String>,
     /// Whether it may have missed revocations elsewhere and so reads for every decision.
     stale: bool,
 }
@@ -67,6 +69,7 @@ async fn readiness(State(state): State<AppState>) -> Result<Enveloped<Ready>, Pr
         database: readiness.database,
         migrations: readiness.migrations,
         keys: readiness.keys,
+        missing_root_key: readiness.missing_root_key.clone(),
         stale: readiness.stale,
     };
     if readiness.is_ready() {

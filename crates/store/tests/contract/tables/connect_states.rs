@@ -178,9 +178,9 @@ on_every_database! {
     async fn a_digest_key_stays_while_a_connection_needs_it(db: TestDatabase) {
         let (_db, store, ours, theirs) = connected(db).await;
         let replaced = write!(store, [] tx => {
-            digest_keys::replace_active(tx, &digest_key(0xd2)).await
+            digest_keys::replace_active(tx, id(DIGEST_KEY), &digest_key(0xd2)).await
         });
-        assert_eq!(replaced, Ok(()));
+        assert_eq!(replaced, Ok(true));
         let usage = digest_keys::usage(&store, id(DIGEST_KEY)).await.unwrap();
         assert_eq!((usage.connect_states, usage.completions), (4, 2));
         // One that leaves its page takes the newest key along.

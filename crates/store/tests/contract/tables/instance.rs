@@ -1,10 +1,15 @@
 use bosa_auth_store::{
-    InstanceState, Opaque, Store, StoreError, changes, instance, params, root_keys,
+    ClientTx, InstanceState, KeyState, Opaque, Store, StoreError, changes, connector_keys,
+    digest_keys, instance, params, root_keys, signing_keys,
 };
 use bosa_auth_testkit::on_every_database;
 use uuid::Uuid;
 
-use super::world::{at, instance_in, instance_row};
+use super::connected::connector_key;
+use super::keys::signing_key;
+use super::world::{
+    DIGEST_KEY, at, data_key, digest_key, id, instance_in, instance_row, two_clients,
+};
 
 on_every_database! {
     async fn a_migrated_database_has_no_instance_yet(db: TestDatabase) {
@@ -116,16 +121,44 @@ on_every_database! {
 
     async fn the_active_root_key_has_a_canary(db: TestDatabase) {
         let (_db, store) = instance_in(db).await;
-        let unknown = write!(store, [] tx => instance::set_active_root_key(tx, "k2").await);
+        let unknown = write!(store, [] tx => instance::set_active_root_key(tx, "k1", "k2").await);
         assert_eq!(unknown, Err(StoreError::ForeignKey));
         let done = write!(store, [] tx => {
             root_keys::insert_canary(tx, "k2", &Opaque::from(vec![2]), at(1)).await?;
-            instance::set_active_root_key(tx, "k2").await
+            assert!(!instance::set_active_root_key(tx, "k3", "k2").await?);
+            instance::set_active_root_key(tx, "k1", "k2").await
         });
-        assert_eq!(done, Ok(()));
+        assert_eq!(done, Ok(true));
         let used = write!(store, [] tx => root_keys::delete_canary(tx, "k1").await);
         assert_eq!(used, Err(StoreError::ForeignKey), "a digest key is sealed under it");
         assert_eq!(root_keys::usage(&store, "k1").await.unwrap().digest_keys, 1);
+    }
+
+    async fn no_key_is_stored_under_a_root_key_that_was_replaced(db: TestDatabase) {
+        let (_db, store, ours, _) = two_clients(db).await;
+        let done = write!(store, [] tx => {
+            root_keys::insert_canary(tx, "k2", &Opaque::from(vec![2]), at(1)).await?;
+            instance::set_active_root_key(tx, "k1", "k2").await
+        });
+        assert_eq!(done, Ok(true));
+        let replaced = Err(StoreError::RootKeyReplaced);
+        let client = ours.client;
+        let data = write!(store, [client] tx => ClientTx::new(tx, client).replace_data_key(&data_key(id(0x77))).await);
+        assert_eq!(data, replaced);
+        let digest = write!(store, [] tx => digest_keys::replace_active(tx, id(DIGEST_KEY), &digest_key(0xd2)).await);
+        assert_eq!(digest.map(drop), replaced);
+        let signing = write!(store, [] tx => signing_keys::insert(tx, &signing_key("a")).await);
+        assert_eq!(signing.map(drop), replaced);
+        let connector = write!(store, [] tx => connector_keys::insert_first(tx, &connector_key(7)).await);
+        assert_eq!(connector.map(drop), replaced);
+        // Nothing of it was kept, and what was there is as it was.
+        let found = digest_keys::find(&store, id(DIGEST_KEY)).await.unwrap().unwrap();
+        assert_eq!(found.state, KeyState::Active);
+        assert_eq!(store.client(client).active_data_key().await.unwrap().unwrap().id, ours.data_key);
+        let resealed = write!(store, [] tx => digest_keys::reseal(tx, &digest_key(DIGEST_KEY), "k2", &Opaque::from(vec![8])).await);
+        assert_eq!(resealed, Ok(true));
+        let again = write!(store, [] tx => digest_keys::reseal(tx, &digest_key(DIGEST_KEY), "k2", &Opaque::from(vec![8])).await);
+        assert_eq!(again, Ok(false));
     }
 }
 

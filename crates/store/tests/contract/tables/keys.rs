@@ -31,9 +31,10 @@ on_every_database! {
     async fn a_replaced_digest_key_verifies_until_nothing_needs_it(db: TestDatabase) {
         let (_db, store, ours, theirs) = two_clients(db).await;
         let replaced = write!(store, [] tx => {
-            digest_keys::replace_active(tx, &digest_key(0xd2)).await
+            assert!(!digest_keys::replace_active(tx, id(0xd3), &digest_key(0xd2)).await?);
+            digest_keys::replace_active(tx, id(DIGEST_KEY), &digest_key(0xd2)).await
         });
-        assert_eq!(replaced, Ok(()));
+        assert_eq!(replaced, Ok(true));
         let former: DigestKeyId = id(DIGEST_KEY);
         let found = digest_keys::find(&store, former).await.unwrap().unwrap();
         assert_eq!(found.state, KeyState::Verifying);

@@ -195,7 +195,8 @@ fn statements_on_tenant_tables_bind_a_client_or_are_on_the_closed_list() {
         if on_tenant_data && !closed.contains(&short) {
             let binds = sql.contains("client_id = $1")
                 || sql.contains("c.id = $1")
-                || sql.contains("(client_id, ") && sql.contains("values ($1, ");
+                || sql.contains("(client_id, ")
+                    && (sql.contains("values ($1, ") || sql.contains("select $1, "));
             assert!(binds, "{name} binds no client");
         }
     }

@@ -1,12 +1,20 @@
 //! The root keys, which lie outside the database and seal every key in it.
 
+mod activate;
+mod file;
+mod retire;
+mod rewrap;
+
 use bosa_auth_core::Timestamp;
+use bosa_auth_core::vault::RootKeyId;
 use bosa_auth_store::root_keys;
 
 use super::count;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instance::root_key;
 use crate::principal::Operator;
+
+pub use rewrap::RewrappedKeys;
 
 /// A root key as it is listed.
 #[derive(Debug, Clone)]
@@ -34,7 +42,7 @@ impl Operator {
         for canary in root_keys::canaries(&inner.store).await? {
             let usage = root_keys::usage(&inner.store, &canary.root_key_id).await?;
             keys.push(RootKeyInfo {
-                is_active: canary.root_key_id == inner.active_root_key,
+                is_active: canary.root_key_id == *inner.active_root_key.id(),
                 is_present: root_key(&inner.root_keys, &canary.root_key_id).is_ok(),
                 seals: count(
                     usage.digest_keys + usage.data_keys + usage.signing_keys + usage.connector_keys,
@@ -45,4 +53,15 @@ impl Operator {
         }
         Ok(keys)
     }
+
+    async fn root_key_info(&self, id: &str) -> Result<RootKeyInfo> {
+        let keys = self.root_keys().await?;
+        keys.into_iter().find(|key| key.id == id).ok_or(NOT_FOUND)
+    }
+}
+
+const NOT_FOUND: Error = Error::NotFound { what: "root key" };
+
+fn detail(id: &RootKeyId) -> String {
+    serde_json::json!({ "id": id.as_str() }).to_string()
 }
