@@ -29,6 +29,7 @@ use crate::maintenance::Maintenance;
 use crate::memory::Memory;
 use crate::principal::Operator;
 use crate::public_url::PublicUrl;
+use crate::refresh::Refreshes;
 use crate::settings::{AuthenticationDbSettings, Configuration, MasterKeys, Settings};
 use crate::signing_keys::SigningKeys;
 use crate::throttle::Throttle;
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     /// Replaced as a whole when the user's own files are read again.
     pub(crate) connectors: ArcSwap<Catalogue>,
     pub(crate) outbound: Outbound,
+    pub(crate) refreshes: Refreshes,
     /// Where this process listens on loopback, once it does.
     loopback_url: OnceLock<PublicUrl>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -215,6 +217,7 @@ impl Auth {
             store,
             connectors: ArcSwap::from_pointee(std::mem::take(&mut settings.connectors)),
             outbound: settings.outbound.clone(),
+            refreshes: Refreshes::default(),
             loopback_url: OnceLock::new(),
             settings,
             active_root_key: ActiveRootKey::new(active_root_key, custody.root_key_directory),
@@ -312,13 +315,16 @@ impl Auth {
         &self.inner.entropy
     }
 
-    /// Writes what is still to be written and closes the database.
+    /// Waits for accounts that are being refreshed, writes what is still to be written, and closes the
+    /// database.
     ///
     /// # Errors
     /// `DatabaseUnavailable`: some last-used times or records of logins could not be written; the instance is closed.
     pub async fn close(&self) -> Result<()> {
+        self.close_refreshes();
         self.inner.feed_poll.stop().await;
         self.inner.maintenance.stop().await;
+        self.finish_refreshes().await;
         let written = self.inner.write_waiting().await;
         self.inner.store.db().close().await;
         written

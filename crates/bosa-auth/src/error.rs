@@ -103,9 +103,12 @@ pub enum Error {
     /// The database cannot be reached or did not answer in time.
     #[error("the database is unavailable")]
     DatabaseUnavailable(#[source] Option<StoreError>),
-    /// The provider of the integration cannot be reached.
+    /// The provider of the integration cannot be reached, or refuses for now.
     #[error("the provider is unavailable")]
-    ProviderUnavailable,
+    ProviderUnavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// A process-wide service was used before `initialize_authentication_db`.
     #[error("call initialize_authentication_db first")]
     Uninitialized,
@@ -283,7 +286,7 @@ impl Error {
             Error::IdempotencyMismatch => ErrorKind::IdempotencyMismatch,
             Error::IdempotencyInProgress { .. } => ErrorKind::IdempotencyInProgress,
             Error::DatabaseUnavailable(_) => ErrorKind::DatabaseUnavailable,
-            Error::ProviderUnavailable => ErrorKind::ProviderUnavailable,
+            Error::ProviderUnavailable { .. } => ErrorKind::ProviderUnavailable,
             Error::Uninitialized => ErrorKind::Uninitialized,
             Error::Configuration(_) => ErrorKind::Configuration,
             Error::Unreadable { .. } => ErrorKind::Unreadable,
@@ -303,10 +306,9 @@ impl Error {
         match self {
             Error::RateLimited { retry_after }
             | Error::Overloaded { retry_after }
-            | Error::IdempotencyInProgress { retry_after } => Some(*retry_after),
-            Error::DatabaseUnavailable(_) | Error::ProviderUnavailable => {
-                Some(Duration::from_secs(1))
-            }
+            | Error::IdempotencyInProgress { retry_after }
+            | Error::ProviderUnavailable { retry_after } => Some(*retry_after),
+            Error::DatabaseUnavailable(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -85,6 +85,7 @@ mod page;
 mod principal;
 mod public_url;
 mod readiness;
+mod refresh;
 mod schema;
 mod services;
 mod settings;

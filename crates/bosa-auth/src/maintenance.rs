@@ -1,5 +1,5 @@
 //! Work that goes on in the background: heartbeat, last-used times, records of
-//! logins, pruning.
+//! logins, pruning, refreshing accounts ahead of need.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,6 +54,7 @@ impl Auth {
         }
         let weak = Arc::downgrade(&self.inner);
         *slot = Some(tokio::spawn(async move {
+            let mut refreshing: Option<JoinHandle<()>> = None;
             for tick in 0u32.. {
                 if tick > 0 {
                     tokio::time::sleep(TICK).await;
@@ -63,23 +64,25 @@ impl Auth {
                     0 => inner.maintain().await,
                     _ => inner.write_waiting().await,
                 };
-                if let Err(error) = done {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "background work failed"
-                    );
+                report(done);
+                // A slow provider keeps nothing else waiting.
+                if refreshing.as_ref().is_none_or(JoinHandle::is_finished) {
+                    let auth = Auth { inner };
+                    let refresh = async move { report(auth.refresh_due().await) };
+                    refreshing = Some(tokio::spawn(refresh));
                 }
             }
         }));
     }
 
-    /// Does the background work once: heartbeat, last-used times, pruning, and resuming the deletion
-    /// of clients.
+    /// Does the background work once: heartbeat, last-used times, pruning, resuming the deletion of
+    /// clients, and refreshing the accounts that are due.
     ///
     /// # Errors
     /// `DatabaseUnavailable`: it goes on at the next time.
     pub async fn run_maintenance(&self) -> Result<()> {
-        self.inner.maintain().await
+        self.inner.maintain().await?;
+        self.refresh_due().await
     }
 }
 
@@ -156,6 +159,15 @@ impl Inner {
     ) -> Result<()> {
         while self.store.write(batch.clone()).await? >= u64::from(PRUNE_BATCH) {}
         Ok(())
+    }
+}
+
+fn report(done: Result<()>) {
+    if let Err(error) = done {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "background work failed"
+        );
     }
 }
 

@@ -18,6 +18,8 @@ use bosa_auth_core::{Secret, Timestamp};
 
 use crate::error::Error;
 
+pub(crate) use self::oauth_client::OAuthClient;
+
 const NO_SETTINGS: Error = Error::NotFound {
     what: "settings of the connector",
 };

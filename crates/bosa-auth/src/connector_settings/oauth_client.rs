@@ -55,6 +55,21 @@ impl Auth {
         })
     }
 
+    /// The OAuth client of this id at the provider, the client's own or the deployment's: only the one
+    /// that a refresh token was given to can use it. `None` when neither is that one any more.
+    ///
+    /// # Errors
+    /// As [`oauth_client`](Self::oauth_client).
+    pub(crate) async fn oauth_client_of_grant(
+        &self,
+        client_id: ClientId,
+        connector: &ConnectorName,
+        oauth_client_id: &str,
+    ) -> Result<Option<OAuthClient>> {
+        self.find_oauth_client(Some(client_id), connector, |id| id == oauth_client_id)
+            .await
+    }
+
     async fn find_oauth_client(
         &self,
         client_id: Option<ClientId>,

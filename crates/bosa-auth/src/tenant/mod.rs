@@ -7,5 +7,7 @@ mod login;
 pub(crate) mod tokens;
 mod users;
 
-pub(crate) use integrations::check_scopes;
+pub(crate) use integrations::{
+    check_scopes, is_active, open_credential, open_refresh_token, scopes_text,
+};
 pub(crate) use users::is_storable;

@@ -22,6 +22,7 @@ mod login;
 mod operations;
 mod races;
 mod records;
+mod refresh;
 mod repeats;
 mod revocations;
 mod root_keys;

@@ -17,6 +17,7 @@ mod read;
 mod sealed;
 
 pub(in crate::tenant) use read::without_credentials;
+pub(crate) use sealed::{open_credential, open_refresh_token};
 
 const MOST_SCOPES: usize = 256;
 const LONGEST_SCOPE: usize = 1024;
@@ -53,7 +54,11 @@ impl Tenant {
     }
 }
 
-fn is_active(user: Option<&UserWithClient>) -> Result<bool> {
+/// Whether a user that was looked for is there.
+///
+/// # Errors
+/// `InvalidClient` or `Unauthorized` when the client or the user is suspended.
+pub(crate) fn is_active(user: Option<&UserWithClient>) -> Result<bool> {
     match user {
         None => Ok(false),
         Some(found) if found.instance_state != InstanceState::Open => Err(StoreError::Moved.into()),
@@ -63,7 +68,7 @@ fn is_active(user: Option<&UserWithClient>) -> Result<bool> {
     }
 }
 
-fn scopes_text(scopes: &[String]) -> Result<String> {
+pub(crate) fn scopes_text(scopes: &[String]) -> Result<String> {
     check_scopes("auth_scopes", scopes)?;
     serde_json::to_string(scopes).map_err(Error::internal)
 }

@@ -1,22 +1,28 @@
 //! Reading and listing accounts.
 
 use bosa_auth_core::{AuthStatus, ConnectorName, Scope, Secret, UserId};
-use bosa_auth_store::integrations::IntegrationWithKey;
+use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 
-use super::sealed::open_integration;
+use super::sealed::{open_credential, open_integration};
 use super::{bare, model, scopes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Page, PageRequest, ThirdPartyIntegrationAuth};
 use crate::principal::Tenant;
+use crate::tenant::is_storable;
 
 impl Tenant {
     /// Returns the named account of a connector, or without a name the default one, its credential
-    /// opened; `None` when there is no such account or user.
+    /// opened; `None` when there is no such account or user, or the account is not complete yet.
+    ///
+    /// An access token that ends soon is refreshed before; if the provider cannot be asked, the one
+    /// that is there is returned until it ends. What a caller has stored is returned as it is.
     ///
     /// # Errors
     /// `Unauthorized`: the user is suspended. `NeedsReauthorization`: the account must be connected
-    /// again. `Unreadable`: the stored value does not open. `PermissionDenied`: the key lacks
-    /// `integrations:credentials`.
+    /// again. `ProviderUnavailable`: the access token has ended, and the provider cannot be asked for
+    /// another one. `InvalidInput`, `NotFound`: it has ended, and the OAuth client that it was granted
+    /// to is no longer set, or the connector no longer declared. `Unreadable`: a stored value does not
+    /// open. `PermissionDenied`: the key lacks `integrations:credentials`.
     pub async fn get_specific_or_default_integration(
         &self,
         user_id: UserId,
@@ -25,30 +31,28 @@ impl Tenant {
     ) -> Result<Option<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsCredentials)?;
         let connector = ConnectorName::parse(connector)?;
+        let client = self.auth.inner.store.client(self.id());
+        let connector = connector.as_str();
         let account = match user_identifier {
-            Some(name) => self.named_reading(user_id, connector.as_str(), name),
-            None => {
-                let client = self.auth.inner.store.client(self.id());
-                Some(client.default_integration_reading(user_id, connector.as_str()))
-            }
+            Some(name) => is_storable(name)
+                .then(|| client.named_granted_integration_reading(user_id, connector, name)),
+            None => Some(client.default_granted_integration_reading(user_id, connector)),
         };
         let (has_user, found) = self.has_active_user_and(user_id, account).await?;
-        let Some(found) = found.flatten().filter(|_| has_user) else {
+        let found = found.flatten().filter(|_| has_user);
+        let Some(found) = found.filter(|found| is_complete(&found.integration)) else {
             return Ok(None);
         };
-        if found.integration.auth_status == AuthStatus::NeedsReauth {
-            return Err(Error::NeedsReauthorization {
-                connector: found.integration.connector,
-                account: found.integration.user_identifier,
-                since: found.integration.updated_at,
-            });
-        }
-        let auth_string = open_integration(&self.auth, &found)?;
+        let Some(found) = self.auth.with_usable_token(self.actor, found).await? else {
+            return Ok(None);
+        };
+        let auth_string = open_credential(&self.auth, &found.integration, &found.key)?;
         model(&found.integration, auth_string).map(Some)
     }
 
-    /// Returns all accounts of a user, their credentials opened; one that cannot be read has
-    /// `auth_status` `unreadable` and an empty credential.
+    /// Returns all accounts of a user, their credentials opened and never refreshed; one that cannot be
+    /// read has `auth_status` `unreadable` and an empty credential, and one that is not complete yet
+    /// has an empty one too.
     ///
     /// # Errors
     /// `Unauthorized`: the user is suspended. `PermissionDenied`: the key lacks
@@ -110,8 +114,11 @@ impl Tenant {
     }
 
     fn open_or_mark(&self, found: &IntegrationWithKey) -> ThirdPartyIntegrationAuth {
-        let opened = open_integration(&self.auth, found)
-            .and_then(|auth_string| model(&found.integration, auth_string));
+        let opened = match is_complete(&found.integration) {
+            true => open_integration(&self.auth, found),
+            false => Ok(Secret::default()),
+        };
+        let opened = opened.and_then(|auth_string| model(&found.integration, auth_string));
         opened.unwrap_or_else(|_| {
             let row = &found.integration;
             ThirdPartyIntegrationAuth {
@@ -121,6 +128,11 @@ impl Tenant {
             }
         })
     }
+}
+
+/// Whether an account can be read: until its code has come, nobody knows whose it is.
+fn is_complete(row: &IntegrationRow) -> bool {
+    row.auth_status != AuthStatus::Pending
 }
 
 pub(in crate::tenant) fn without_credentials(

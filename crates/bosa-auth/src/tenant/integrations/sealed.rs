@@ -2,7 +2,7 @@
 
 use bosa_auth_core::{DataKeyId, Secret};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
-use bosa_auth_store::{DataKeyRow, Opaque};
+use bosa_auth_store::{DataKeyRow, IntegrationWithGrant, Opaque};
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
@@ -36,9 +36,39 @@ impl Tenant {
 /// # Errors
 /// `Unreadable`: it was moved, edited or truncated, or its key was.
 pub(super) fn open_integration(auth: &Auth, found: &IntegrationWithKey) -> Result<Secret> {
-    let row = &found.integration;
-    let key = open_data_key(&auth.inner, row.client_id, &found.key)?;
+    open_credential(auth, &found.integration, &found.key)
+}
+
+/// As [`open_integration`], of an account and its key.
+///
+/// # Errors
+/// As [`open_integration`].
+pub(crate) fn open_credential(
+    auth: &Auth,
+    row: &IntegrationRow,
+    key: &DataKeyRow,
+) -> Result<Secret> {
+    let key = open_data_key(&auth.inner, row.client_id, key)?;
     Place::credential(row).open_text(&key, &row.sealed)
+}
+
+/// Opens the refresh token of an account, if it has one.
+///
+/// # Errors
+/// `Unreadable`: it was moved, edited or truncated, or its key was.
+pub(crate) fn open_refresh_token(
+    auth: &Auth,
+    found: &IntegrationWithGrant,
+) -> Result<Option<Secret>> {
+    let row = &found.integration;
+    let grant = found.grant.as_ref();
+    let token = grant.and_then(|grant| grant.row.refresh_token.as_ref().zip(grant.key.as_ref()));
+    let Some((token, key)) = token else {
+        return Ok(None);
+    };
+    let key = open_data_key(&auth.inner, row.client_id, key)?;
+    let opened = Place::refresh_token(row).open_text(&key, &token.sealed.bytes)?;
+    Ok(Some(opened))
 }
 
 pub(super) fn check_auth_string(auth_string: &Secret) -> Result<()> {
