@@ -118,7 +118,11 @@ pub use error::{Error, ErrorKind, Result, Violation};
 pub use global::{initialize_authentication_db, shutdown};
 pub use idempotency::IdempotencyKey;
 pub use model::*;
-pub use operator::{DigestKeyInfo, RewrappedKeys, RootKeyInfo, VaultReport, VaultStatus};
+pub use operator::{
+    ConnectorKeyInfo, DataKeyAges, DigestKeyInfo, RekeyEnd, RekeyOptions, RekeyProgress,
+    RekeyReport, RekeyStatus, RewrappedKeys, RootKeyInfo, VaultCounts, VaultReport, VaultStatus,
+    WrapReport,
+};
 pub use principal::{CurrentUser, Operator, Tenant};
 pub use readiness::Readiness;
 pub use schema::{MigrationInfo, migrate_up, migration_status};

@@ -17,7 +17,19 @@ impl Counter {
         if output.quiet || !io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}"));
+        Self::visible(&format!("{{spinner}} {{pos}} {what}"))
+    }
+
+    /// As [`start`](Self::start), for work whose whole is known once it goes on.
+    pub(crate) fn start_up_to(output: Output, what: &str) -> Self {
+        if output.quiet || !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        Self::visible(&format!("{{spinner}} {{pos}} of {{len}} {what}"))
+    }
+
+    fn visible(template: &str) -> Self {
+        let style = ProgressStyle::with_template(template);
         let bar = ProgressBar::new_spinner()
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -26,6 +38,12 @@ impl Counter {
 
     /// Shows the number reached.
     pub(crate) fn set(&self, number: u64) {
+        self.0.set_position(number);
+    }
+
+    /// Shows the number reached, and the whole.
+    pub(crate) fn set_of(&self, number: u64, whole: u64) {
+        self.0.set_length(whole.max(number));
         self.0.set_position(number);
     }
 

@@ -121,6 +121,17 @@ impl ClientScope<&mut Tx> {
         self.source.later(INSERT_ACTIVE, values)
     }
 
+    /// Keeps the deletion of the client from beginning before this transaction ends; false when it
+    /// has begun.
+    ///
+    /// The deletion overwrites the keys that it finds, so that one made beside it would be left.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn hold_client(&mut self) -> Result<bool, StoreError> {
+        Ok(self.source.execute(HOLD, params![self.client_id]).await? == 1)
+    }
+
     /// Makes this key the one that seals new values; the former one only opens from now on.
     ///
     /// # Errors
@@ -181,6 +192,45 @@ impl ClientScope<&mut Tx> {
             .await?
             == 1)
     }
+}
+
+/// The data keys of all clients that are not being deleted, by their age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataKeyAges {
+    /// How many there are.
+    pub count: i64,
+    /// How many of them seal new values.
+    pub active: i64,
+    /// How many were made before the first of the given times.
+    pub before_first: i64,
+    /// How many were made before the second one.
+    pub before_second: i64,
+    /// How many were made before the third one.
+    pub before_third: i64,
+    /// When the oldest was made.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Counts the data keys of all clients that are not being deleted, by three ages; reads all of them.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn ages(
+    mut source: impl Source,
+    [first, second, third]: [Timestamp; 3],
+) -> Result<DataKeyAges, StoreError> {
+    let Some(row) = source.row(AGES, params![first, second, third]).await? else {
+        return Ok(DataKeyAges::default());
+    };
+    let mut columns = Columns::of(&row);
+    Ok(DataKeyAges {
+        count: columns.next()?,
+        active: columns.next()?,
+        before_first: columns.next()?,
+        before_second: columns.next()?,
+        before_third: columns.next()?,
+        oldest: columns.next()?,
+    })
 }
 
 /// Lists the clients whose data keys are sealed under a root key.
@@ -265,6 +315,7 @@ statements! {
     INSERT_ACTIVE = "insert into bosa_data_keys (client_id, id, root_key_id, sealed, state, created_at) \
         select $1, $2, i.active_root_key, $4, 'active', $5 from bosa_instance i where i.active_root_key = $3 \
         on conflict (client_id) where state = 'active' do nothing";
+    HOLD = "update bosa_clients set state = state where id = $1 and state <> 'deleting'";
     DEMOTE = "update bosa_data_keys set state = 'retiring' \
         where client_id = $1 and state = 'active' and id <> $2";
     WIPE = "update bosa_data_keys set sealed = $2 where client_id = $1";
@@ -279,5 +330,9 @@ statements! {
     CLIENTS_BEFORE = "select c.id from bosa_clients c where c.id > $2 and c.state <> 'deleting' \
         and exists (select 1 from bosa_data_keys k where k.client_id = c.id and k.created_at < $1) \
         order by c.id limit $3";
+    AGES = "select count(*), count(case when k.state = 'active' then 1 end), \
+        count(case when k.created_at < $1 then 1 end), count(case when k.created_at < $2 then 1 end), \
+        count(case when k.created_at < $3 then 1 end), min(k.created_at) \
+        from bosa_data_keys k join bosa_clients c on c.id = k.client_id where c.state <> 'deleting'";
     CLIENTS_UNDER = "select distinct client_id from bosa_data_keys where root_key_id = $1 order by client_id";
 }

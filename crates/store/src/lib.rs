@@ -59,7 +59,7 @@ pub use connector_settings::{
     ConnectorSettingsChange, ConnectorSettingsRow, ConnectorSettingsWithKey,
 };
 pub use counts::{Counts, counts};
-pub use data_keys::{DataKeyRow, DataKeyUse};
+pub use data_keys::{DataKeyAges, DataKeyRow, DataKeyUse};
 pub use db::{
     BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileWatch, Later, Listener, Param, Row, Tx,
 };

@@ -58,6 +58,18 @@ pub async fn load(mut source: impl Source) -> Result<Option<RekeyRow>, StoreErro
     row.as_ref().map(read).transpose()
 }
 
+/// When the newest key was made that seals values.
+///
+/// A replacement that is to reach every key begins later than that, whatever the clocks of the
+/// processes say that made them.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn newest_key(mut source: impl Source) -> Result<Option<Timestamp>, StoreError> {
+    let row = source.row(NEWEST_KEY, params![]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
+}
+
 /// Begins a replacement, unless one goes on; returns the one that does, which may be another.
 ///
 /// # Errors
@@ -114,6 +126,15 @@ pub async fn remaining(
     })
 }
 
+/// Ends a replacement although old keys are left, so that another can begin; false when it has ended
+/// already.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn abandon(tx: &mut Tx, operation_id: OperationId) -> Result<bool, StoreError> {
+    Ok(tx.execute(ABANDON, params![operation_id]).await? == 1)
+}
+
 /// Ends a replacement of which no old key is left; false while one is, or when it has ended already.
 ///
 /// # Errors
@@ -148,6 +169,8 @@ macro_rules! under_old_keys {
 
 statements! {
     LOAD = "select operation_id, started_at, actor_kind, actor_id, resealed, updated_at from bosa_rekey";
+    NEWEST_KEY = "select max(k.created_at) from (select created_at from bosa_data_keys \
+        union all select created_at from bosa_connector_keys) k";
     BEGIN = "insert into bosa_rekey (singleton, operation_id, started_at, actor_kind, actor_id, resealed, \
         updated_at) values (1, $1, $2, $3, $4, 0, $2) on conflict (singleton) do nothing";
     ADVANCE = "update bosa_rekey set resealed = resealed + $2, updated_at = $3 where operation_id = $1";
@@ -160,6 +183,7 @@ statements! {
         (select count(*) from bosa_shared_connector_settings v \
         join bosa_connector_keys k on k.id = v.connector_key_id where k.created_at < $1), ",
         under_old_keys!("bosa_connect_states"));
+    ABANDON = "delete from bosa_rekey where operation_id = $1";
     FINISH = "delete from bosa_rekey where operation_id = $1 \
         and not exists (select 1 from bosa_data_keys k join bosa_clients c on c.id = k.client_id \
         where k.created_at < bosa_rekey.started_at and c.state <> 'deleting') \

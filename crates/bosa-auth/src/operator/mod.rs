@@ -10,7 +10,10 @@ use api_keys::new_api_key;
 pub(crate) use clients::model as client_model;
 pub use digest_keys::DigestKeyInfo;
 pub use root_keys::{RewrappedKeys, RootKeyInfo};
-pub use vault::{VaultReport, VaultStatus};
+pub use vault::{
+    ConnectorKeyInfo, DataKeyAges, RekeyEnd, RekeyOptions, RekeyProgress, RekeyReport, RekeyStatus,
+    VaultCounts, VaultReport, VaultStatus, WrapReport,
+};
 
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()

@@ -40,7 +40,7 @@ pub(crate) fn new_data_key(
 ///
 /// # Errors
 /// `Internal`: there is no randomness.
-fn seal_data_key(
+pub(crate) fn seal_data_key(
     root: &RootKey,
     owner: Option<ClientId>,
     key: &DataKey,
@@ -61,7 +61,7 @@ pub(crate) fn open_data_key(
     client_id: ClientId,
     row: &DataKeyRow,
 ) -> Result<DataKey> {
-    open(inner, Some(client_id), row, "a data key")
+    open_key_of(inner, Some(client_id), row)
 }
 
 /// Opens a key of the deployment's connector secrets.
@@ -69,17 +69,36 @@ pub(crate) fn open_data_key(
 /// # Errors
 /// As [`open_data_key`].
 pub(crate) fn open_connector_key(inner: &Inner, row: &DataKeyRow) -> Result<DataKey> {
-    open(inner, None, row, "a key of connector secrets")
+    open_key_of(inner, None, row)
 }
 
-fn open(inner: &Inner, owner: Option<ClientId>, row: &DataKeyRow, what: &str) -> Result<DataKey> {
+/// Opens a key of a client, or without an owner of the deployment.
+///
+/// # Errors
+/// As [`open_data_key`].
+pub(crate) fn open_key_of(
+    inner: &Inner,
+    owner: Option<ClientId>,
+    row: &DataKeyRow,
+) -> Result<DataKey> {
     let unreadable = || Error::Unreadable {
-        what: what.to_owned(),
+        what: match owner {
+            Some(_) => "a data key".to_owned(),
+            None => "a key of connector secrets".to_owned(),
+        },
     };
     let root = root_key(&inner.root_keys, &row.root_key_id)?;
     let (purpose, name) = place(owner, row.id);
     let bytes = open_key(root, purpose, &name, &row.sealed).map_err(|_| unreadable())?;
     DataKey::from_bytes(row.id, &bytes).map_err(|_| unreadable())
+}
+
+/// The name of a key of a client, or of the deployment, for people.
+pub(crate) fn key_name(owner: Option<ClientId>, id: DataKeyId) -> String {
+    match owner {
+        Some(client) => format!("data key {id}, client {client}"),
+        None => format!("connector key {id}"),
+    }
 }
 
 /// What a key is sealed for: it opens for its own client only.

@@ -3,5 +3,7 @@
 mod keys;
 mod values;
 
-pub(crate) use keys::{new_data_key, open_connector_key, open_data_key};
+pub(crate) use keys::{
+    key_name, new_data_key, open_connector_key, open_data_key, open_key_of, seal_data_key,
+};
 pub(crate) use values::Place;

@@ -34,3 +34,4 @@ mod support;
 mod tokens;
 mod tour;
 mod users;
+mod vault;

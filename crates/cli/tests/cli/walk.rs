@@ -256,7 +256,7 @@ on_every_database! {
         assert_eq!(roots[0]["is_active"], true);
         assert_eq!(world.json(&["digest-key", "list"])[0]["used_by"], 2);
         let vault = world.json(&["vault", "status"]);
-        assert_eq!((&vault["clients"], &vault["integrations"]), (&json!(1), &json!(0)));
+        assert_eq!((&vault["clients"], &vault["values"]["credentials"]), (&json!(1), &json!(0)));
         assert_eq!(world.json(&["vault", "verify"])["unreadable"], json!([]));
 
         let first = world.json(&["signing-key", "list"]);
