@@ -119,6 +119,10 @@ pub struct ThirdPartyIntegrationAuth {
     pub selected: bool,
     /// Whether the credential can be used; ignored on creation.
     pub auth_status: AuthStatus,
+    /// Why the account must be connected again, where that is known and it must; ignored on creation.
+    pub auth_status_reason: Option<String>,
+    /// Since when the account must be connected again, if it must; ignored on creation.
+    pub auth_status_since: Option<Timestamp>,
     /// When it was stored; ignored on creation.
     pub created_at: Option<Timestamp>,
 }
@@ -144,6 +148,8 @@ impl ThirdPartyIntegrationAuth {
             auth_scopes,
             selected: false,
             auth_status: AuthStatus::Active,
+            auth_status_reason: None,
+            auth_status_since: None,
             created_at: None,
         }
     }

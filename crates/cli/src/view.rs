@@ -293,11 +293,15 @@ pub(crate) struct IntegrationView {
     auth_scopes: Vec<String>,
     selected: bool,
     auth_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_status_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_status_since: Option<String>,
     created_at: Option<String>,
 }
 
 impl IntegrationView {
-    pub(crate) const FIELDS: [&'static str; 8] = [
+    pub(crate) const FIELDS: [&'static str; 10] = [
         "id",
         "connector",
         "user_identifier",
@@ -305,15 +309,18 @@ impl IntegrationView {
         "auth_scopes",
         "selected",
         "auth_status",
+        "auth_status_reason",
+        "auth_status_since",
         "created_at",
     ];
-    pub(crate) const COLUMNS: [&'static str; 6] = [
+    pub(crate) const COLUMNS: [&'static str; 7] = [
         "connector",
         "user_identifier",
         "selected",
         "auth_status",
         "created_at",
         "auth_scopes",
+        "auth_status_reason",
     ];
 
     /// The account without its credential.
@@ -335,6 +342,8 @@ impl From<ThirdPartyIntegrationAuth> for IntegrationView {
             auth_scopes: model.auth_scopes,
             selected: model.selected,
             auth_status: model.auth_status.as_str(),
+            auth_status_reason: model.auth_status_reason,
+            auth_status_since: model.auth_status_since.map(time),
             created_at: model.created_at.map(time),
         }
     }

@@ -153,6 +153,24 @@ impl ClientScope<&mut Tx> {
         row.as_ref().map(integrations::read).transpose()
     }
 
+    /// Changes only what the authorization of an account permits and returns the account; `None` when
+    /// the row has another version or is gone: read again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn set_integration_scopes(
+        &mut self,
+        id: IntegrationId,
+        version: i64,
+        auth_scopes: &str,
+        at: Timestamp,
+    ) -> Result<Option<IntegrationRow>, StoreError> {
+        self.lock_set_of_later(id);
+        let change = params![self.client_id, id, version, auth_scopes, at];
+        let row = self.source.query_opt(SET_SCOPES, change).await?;
+        row.as_ref().map(integrations::read).transpose()
+    }
+
     /// Changes only the status of an account; false when the row has another version or is gone.
     ///
     /// # Errors
@@ -236,6 +254,9 @@ statements! {
     UPDATE = concat!("update bosa_integrations set auth_scopes = $4, sealed = $5, data_key_id = $6, \
         auth_status = $7, subject = $8, version = version + 1, updated_at = $9 \
         where client_id = $1 and id = $2 and version = $3 returning ", integration_columns!(""));
+    SET_SCOPES = concat!("update bosa_integrations set auth_scopes = $4, version = version + 1, \
+        updated_at = $5 where client_id = $1 and id = $2 and version = $3 returning ",
+        integration_columns!(""));
     SET_STATUS = "update bosa_integrations set auth_status = $4, version = version + 1, updated_at = $5 \
         where client_id = $1 and id = $2 and version = $3";
     DELETE = "delete from bosa_integrations \

@@ -68,15 +68,13 @@ impl ClientScope<&mut Tx> {
         self.source.execute(PUT, values).await.map(drop)
     }
 
-    /// Removes what was granted for an account, because a caller has stored something else in it;
-    /// false when there is nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database refuses or cannot be reached.
-    pub async fn delete_grant(&mut self, id: IntegrationId) -> Result<bool, StoreError> {
+    /// Removes what was granted for an account, and a lease on it, because a caller has stored
+    /// something else in it. It goes with that change, in the same transaction and after it, and
+    /// leaves with the next statement or the commit.
+    pub fn delete_grant_later(&mut self, id: IntegrationId) {
         self.forget_lease_later(id);
         let grant = params![self.client_id, id];
-        Ok(self.source.execute(DELETE, grant).await? == 1)
+        let _may_be_none = self.source.later(DELETE, grant);
     }
 
     /// Stores what a provider answered to a refresh token and gives the holder's lease back; `None`,

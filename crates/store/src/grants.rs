@@ -248,9 +248,22 @@ impl GrantRow {
             refresh_token: read_refresh_token(columns)?,
             refreshed_at: columns.next()?,
             next_refresh_at: columns.next()?,
-            needs_reauth: read_needs_reauth(columns)?,
+            needs_reauth: NeedsReauth::read(columns)?,
             completion: read_completion(columns)?,
         })
+    }
+}
+
+impl NeedsReauth {
+    /// Reads two columns, both of which are null when there is no need.
+    pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Option<Self>, StoreError> {
+        let reason: Option<String> = columns.next()?;
+        let at: Option<Timestamp> = columns.next()?;
+        match (reason, at) {
+            (Some(reason), Some(at)) => Ok(Some(Self { reason, at })),
+            (None, None) => Ok(None),
+            _ => Err(StoreError::unreadable("the need to connect again")),
+        }
     }
 }
 
@@ -261,16 +274,6 @@ fn read_refresh_token(columns: &mut Columns<'_>) -> Result<Option<RefreshToken>,
         (Some(sealed), Some(rotates)) => Ok(Some(RefreshToken { sealed, rotates })),
         (None, None) => Ok(None),
         _ => Err(StoreError::unreadable("refresh token")),
-    }
-}
-
-fn read_needs_reauth(columns: &mut Columns<'_>) -> Result<Option<NeedsReauth>, StoreError> {
-    let reason: Option<String> = columns.next()?;
-    let at: Option<Timestamp> = columns.next()?;
-    match (reason, at) {
-        (Some(reason), Some(at)) => Ok(Some(NeedsReauth { reason, at })),
-        (None, None) => Ok(None),
-        _ => Err(StoreError::unreadable("the need to connect again")),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::columns::{Columns, Opaque, statements};
 use crate::data_keys::{DataKeyRow, data_key_columns};
 use crate::db::Row;
 use crate::error::StoreError;
+use crate::grants::NeedsReauth;
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
@@ -54,6 +55,17 @@ pub struct IntegrationWithKey {
     pub integration: IntegrationRow,
     /// Its data key.
     pub key: DataKeyRow,
+    /// Why what was granted for it cannot be refreshed any more, if so.
+    pub needs_reauth: Option<NeedsReauth>,
+}
+
+/// An account in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedIntegration {
+    /// The account.
+    pub integration: IntegrationRow,
+    /// Why what was granted for it cannot be refreshed any more, if so.
+    pub needs_reauth: Option<NeedsReauth>,
 }
 
 impl<S: Source> ClientScope<S> {
@@ -186,7 +198,7 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         connector: Option<&str>,
         query: PageQuery<IntegrationId>,
-    ) -> Result<Page<IntegrationRow, IntegrationId>, StoreError> {
+    ) -> Result<Page<ListedIntegration, IntegrationId>, StoreError> {
         let after = query.after_or(Uuid::nil());
         let (client, limit) = (self.client_id, query.fetch());
         let rows = match connector {
@@ -199,7 +211,7 @@ impl<S: Source> ClientScope<S> {
                 self.source.rows(PAGE_AT, params).await?
             }
         };
-        Page::read(&rows, &query, read, |row| row.id)
+        Page::read(&rows, &query, read_listed, |row| row.integration.id)
     }
 
     /// Lists the names of a user's accounts at a connector, in alphabetical order.
@@ -267,6 +279,15 @@ fn read_with_key(row: &Row) -> Result<IntegrationWithKey, StoreError> {
     Ok(IntegrationWithKey {
         integration: IntegrationRow::read(&mut columns)?,
         key: DataKeyRow::read(&mut columns)?,
+        needs_reauth: NeedsReauth::read(&mut columns)?,
+    })
+}
+
+fn read_listed(row: &Row) -> Result<ListedIntegration, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(ListedIntegration {
+        integration: IntegrationRow::read(&mut columns)?,
+        needs_reauth: NeedsReauth::read(&mut columns)?,
     })
 }
 
@@ -311,8 +332,23 @@ pub(crate) use integration_columns;
 macro_rules! select_with_key {
     ($condition:literal) => {
         concat!(
-            "select ", integration_columns!("a."), ", ", data_key_columns!(), " from bosa_integrations a \
-             join bosa_data_keys k on k.client_id = a.client_id and k.id = a.data_key_id where ",
+            "select ", integration_columns!("a."), ", ", data_key_columns!(),
+            ", g.needs_reauth_reason, g.needs_reauth_at from bosa_integrations a \
+             join bosa_data_keys k on k.client_id = a.client_id and k.id = a.data_key_id \
+             left join bosa_integration_grants g on g.client_id = a.client_id and g.integration_id = a.id \
+             where ",
+            $condition
+        )
+    };
+}
+
+macro_rules! select_listed {
+    ($condition:literal) => {
+        concat!(
+            "select ", integration_columns!("a."),
+            ", g.needs_reauth_reason, g.needs_reauth_at from bosa_integrations a \
+             left join bosa_integration_grants g on g.client_id = a.client_id and g.integration_id = a.id \
+             where ",
             $condition
         )
     };
@@ -329,10 +365,9 @@ statements! {
         order by a.connector, a.created_at, a.id");
     LIST_AT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
         order by a.created_at, a.id");
-    PAGE = concat!("select ", integration_columns!("a."), " from bosa_integrations a \
-        where a.client_id = $1 and a.user_id = $2 and a.id > $3 order by a.id limit $4");
-    PAGE_AT = concat!("select ", integration_columns!("a."), " from bosa_integrations a \
-        where a.client_id = $1 and a.user_id = $2 and a.id > $3 and a.connector = $5 order by a.id limit $4");
+    PAGE = select_listed!("a.client_id = $1 and a.user_id = $2 and a.id > $3 order by a.id limit $4");
+    PAGE_AT = select_listed!("a.client_id = $1 and a.user_id = $2 and a.id > $3 and a.connector = $5 \
+        order by a.id limit $4");
     PAGE_ALL = select_with_key!("a.client_id = $1 and a.id > $2 order by a.id limit $3");
     NAMES = "select user_identifier from bosa_integrations \
         where client_id = $1 and user_id = $2 and connector = $3 order by user_identifier";

@@ -72,7 +72,7 @@ pub use grants::{
 };
 pub use idempotency::{IdempotencyRow, IdempotencyScope};
 pub use instance::{InstanceRow, InstanceState};
-pub use integrations::{IntegrationRow, IntegrationWithKey};
+pub use integrations::{IntegrationRow, IntegrationWithKey, ListedIntegration};
 pub use key_state::KeyState;
 pub use leases::Lease;
 pub use nodes::NodeRow;

@@ -14,6 +14,7 @@ mod cache;
 mod clients;
 mod connector_settings;
 mod dump;
+mod granted;
 mod hostile;
 mod imported;
 mod integrations;

@@ -174,6 +174,11 @@ pub(crate) async fn on_target(tenant: &Tenant, target: &Target) -> Vec<Outcome> 
             ),
         ),
         done(
+            "only_account",
+            Scope::IntegrationsWrite,
+            some_or_ambiguous(tenant.only_account(user, connector).await),
+        ),
+        done(
             "delete_integration",
             Scope::IntegrationsWrite,
             answer(
@@ -381,6 +386,14 @@ fn answer(result: Result<bool, Error>) -> &'static str {
         Ok(true) => "true",
         Ok(false) => "false",
         Err(error) => error.code(),
+    }
+}
+
+/// The target has several accounts by then, which is an answer too.
+fn some_or_ambiguous<T>(result: Result<Option<T>, Error>) -> &'static str {
+    match result {
+        Err(Error::AmbiguousAccount { .. }) => "true",
+        result => some(result),
     }
 }
 

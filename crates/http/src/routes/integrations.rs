@@ -70,7 +70,7 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .summary("Replaces an account's credential or permissions, or makes it the default one.")
     .scope(Scope::IntegrationsWrite)
-    .query(&[("user_identifier", "The account; it must be named.")])
+    .query(&[("user_identifier", "The account; absent: the only one.")])
     .body::<AccountChanges>()
     .data::<Integration>(),
     Route::new(
@@ -143,6 +143,12 @@ pub(crate) struct Integration {
     selected: bool,
     /// `active`, `needs_reauth`, `unverified`, `pending` or `unreadable`.
     auth_status: &'static str,
+    /// Why the account must be connected again, where that is known and it must.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_status_reason: Option<String>,
+    /// Since when the account must be connected again, if it must.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_status_since: Option<Time>,
     created_at: Option<Time>,
 }
 
@@ -217,6 +223,8 @@ impl From<ThirdPartyIntegrationAuth> for Integration {
             auth_scopes: stored.auth_scopes,
             selected: stored.selected,
             auth_status: stored.auth_status.as_str(),
+            auth_status_reason: stored.auth_status_reason,
+            auth_status_since: stored.auth_status_since.map(Time::from),
             created_at: stored.created_at.map(Time::from),
         }
     }
@@ -284,9 +292,6 @@ async fn update(
 ) -> Result<Enveloped<Integration>, Problem> {
     let account = query.text("user_identifier");
     query.finish()?;
-    let Some(account) = account else {
-        return Err(Problem::invalid("user_identifier", "is missing"));
-    };
     let changes = body.value;
     if changes.selected == Some(false) {
         return Err(Problem::invalid(
@@ -298,6 +303,11 @@ async fn update(
         auth_string: changes.auth_string,
         auth_scopes: changes.auth_scopes,
     };
+    let account = match account {
+        Some(account) => Some(account),
+        None => tenant.only_account(id, &connector).await?,
+    };
+    let account = account.ok_or_else(|| Problem::not_found("integration"))?;
     let only_selects = update.auth_string.is_none() && update.auth_scopes.is_none();
     let mut updated = None;
     if !(only_selects && changes.selected.is_some()) {

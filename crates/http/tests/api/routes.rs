@@ -291,7 +291,10 @@ on_every_database! {
         let change = |query: &str, body: Value| {
             app.call("PATCH", &format!("{github}{query}")).key(&client.key).json(body).send()
         };
-        assert_eq!(change("", json!({ "selected": true })).await.field(), "user_identifier");
+        let unnamed = change("", json!({ "selected": true })).await;
+        assert_eq!(unnamed.refusal(409), "ambiguous_account");
+        let accounts = json!({ "connector": "github", "accounts": ["one", "two"] });
+        assert_eq!(unnamed.body["error"]["details"], accounts);
         assert_eq!(change("?user_identifier=two", json!({ "selected": false })).await.field(), "selected");
         let changed = change("?user_identifier=two", json!({ "selected": true, "auth_string": "renewed" })).await;
         assert_eq!(changed.data()["selected"], true);
@@ -300,13 +303,15 @@ on_every_database! {
         let remove = |query: &str| app.delete(&format!("{github}{query}")).key(&client.key).send();
         let refused = remove("").await;
         assert_eq!(refused.refusal(409), "ambiguous_account");
-        let accounts = json!({ "connector": "github", "accounts": ["one", "two"] });
         assert_eq!(refused.body["error"]["details"], accounts);
         assert_eq!(remove("?user_identifier=two").await.data(), json!({ "deleted": true }));
         assert_eq!(remove("?user_identifier=two").await.refusal(404), "not_found");
         assert_eq!(show("").await.data()["auth_string"], "first");
+        assert_eq!(change("", json!({ "auth_string": "only" })).await.data()["user_identifier"], "one");
+        assert_eq!(show("").await.data()["auth_string"], "only");
         assert_eq!(remove("").await.data(), json!({ "deleted": true }));
         assert_eq!(remove("").await.refusal(404), "not_found");
+        assert_eq!(change("", json!({ "auth_string": "none" })).await.refusal(404), "not_found");
     }
 
     async fn a_user_stores_selects_shows_and_removes_its_own_accounts(db: TestDatabase) {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    AuditAction, AuthStatus, ConnectorName, IntegrationId, Scope, Secret, UserId,
+    AuditAction, AuthStatus, ConnectorName, IntegrationId, Scope, Secret, Timestamp, UserId,
 };
-use bosa_auth_store::integrations::IntegrationRow;
-use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationChange, audit};
+use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
+use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationChange, StoreError, audit};
 
 use super::sealed::check_auth_string;
-use super::{NOT_FOUND, describe, model, scopes_text};
+use super::{NOT_FOUND, describe, explained, model, scopes_text};
 use crate::error::{Error, Result};
 use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
 use crate::operation::{Operation, Settled, Written};
@@ -32,7 +32,7 @@ impl Tenant {
         let account = self.named_reading(user_id, connector.as_str(), user_identifier);
         let (has_user, account) = self.has_active_user_and(user_id, account).await?;
         let account = account.flatten().filter(|_| has_user).ok_or(NOT_FOUND)?;
-        let row = account.integration;
+        let (row, needs_reauth) = (account.integration, account.needs_reauth);
         let inner = self.auth.inner.clone();
         let client_id = self.id();
         let event = inner.event(
@@ -66,11 +66,13 @@ impl Tenant {
             Some(row) => row,
             None => self.integration_by_id(user_id, change.0.id).await?,
         };
-        model(&row, Secret::default())
+        let selected = model(&row, Secret::default())?;
+        Ok(explained(selected, needs_reauth.as_ref()))
     }
 
-    /// Replaces an account's credential or its list of permissions, and makes it usable again when
-    /// it had to be connected again.
+    /// Replaces an account's credential or its list of permissions. With another credential it is
+    /// usable again when it had to be connected again, and what its provider had granted for it is
+    /// forgotten.
     ///
     /// # Errors
     /// `NotFound`: the user has no such account. `Unauthorized`: the user is suspended.
@@ -101,7 +103,7 @@ impl Tenant {
             let (has_user, (account, key)) = read;
             let account = account.flatten().filter(|_| has_user).ok_or(NOT_FOUND)?;
             let key = key.flatten();
-            let changed = self.change_account(account.integration, &update, key.as_ref());
+            let changed = self.change_account(account, &update, key.as_ref());
             // Lost against another change: the last writer wins, as if it had come a moment later.
             if let Some(changed) = changed.await? {
                 return Ok(changed.resource);
@@ -110,34 +112,17 @@ impl Tenant {
     }
 
     /// Changes an account that was just read, with the key that seals its new credential; `None`,
-    /// having written nothing, when the account was changed or deleted since.
+    /// having written nothing, when the account was changed or deleted since, or the key was replaced.
     pub(super) async fn change_account(
         &self,
-        row: IntegrationRow,
+        account: IntegrationWithKey,
         update: &IntegrationUpdate,
         key: Option<&DataKeyRow>,
     ) -> Result<Option<Created<ThirdPartyIntegrationAuth>>> {
         let inner = self.auth.inner.clone();
         let client_id = self.id();
-        let (sealed, data_key_id) = match &update.auth_string {
-            Some(auth_string) => self.seal(&row, auth_string, key)?,
-            None => (row.sealed.clone(), row.data_key_id),
-        };
-        let change = IntegrationChange {
-            version: row.version,
-            auth_scopes: match &update.auth_scopes {
-                Some(scopes) => scopes_text(scopes)?,
-                None => row.auth_scopes.clone(),
-            },
-            sealed,
-            data_key_id,
-            auth_status: match &update.auth_string {
-                Some(_) => AuthStatus::Active,
-                None => row.auth_status,
-            },
-            subject: row.subject.clone(),
-            at: inner.clock.now(),
-        };
+        let (row, needs_reauth) = (account.integration, account.needs_reauth);
+        let change = self.change_of(&row, update, key)?;
         let event = inner.event(
             &self.actor,
             AuditAction::IntegrationUpdate,
@@ -158,12 +143,16 @@ impl Tenant {
                     let (change, operation) = change.as_ref();
                     let opening = operation.open(tx);
                     let mut scope = ClientTx::new(&mut *tx, client_id);
-                    let updated = scope.update_integration(id, change).await;
+                    let updated = change.make(&mut scope, id).await;
                     if let Some(earlier) = opening.earlier(tx)? {
                         return Ok(Written::Earlier(earlier));
                     }
-                    // Nothing of this write may stay when the row is another one by now.
-                    updated?.map(Written::Now).ok_or(NOT_FOUND)
+                    match updated {
+                        // The key has been replaced.
+                        Err(StoreError::ForeignKey) => Err(NOT_FOUND),
+                        // Nothing of this write may stay when the row is another one by now.
+                        updated => updated?.map(Written::Now).ok_or(NOT_FOUND),
+                    }
                 })
             }
         });
@@ -177,10 +166,59 @@ impl Tenant {
             Err(Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
+        let stored = model(&stored, Secret::default())?;
         Ok(Some(Created {
-            resource: model(&stored, Secret::default())?,
+            resource: explained(stored, needs_reauth.as_ref()),
             replayed,
         }))
+    }
+
+    fn change_of(
+        &self,
+        row: &IntegrationRow,
+        update: &IntegrationUpdate,
+        key: Option<&DataKeyRow>,
+    ) -> Result<Change> {
+        let (version, at) = (row.version, self.auth.inner.clock.now());
+        let auth_scopes = match &update.auth_scopes {
+            Some(scopes) => scopes_text(scopes)?,
+            None => row.auth_scopes.clone(),
+        };
+        let Some(auth_string) = &update.auth_string else {
+            return Ok(Change::Scopes {
+                version,
+                auth_scopes,
+                at,
+            });
+        };
+        let (sealed, data_key_id) = self.seal(row, auth_string, key)?;
+        Ok(Change::Credential(IntegrationChange {
+            version,
+            auth_scopes,
+            sealed,
+            data_key_id,
+            auth_status: AuthStatus::Active,
+            // Nobody knows whose the new one is.
+            subject: None,
+            at,
+        }))
+    }
+
+    /// The name of the only account of a connector; `None` when there is none, or no such user.
+    ///
+    /// # Errors
+    /// `AmbiguousAccount`: there are several; the error names them. `Unauthorized`: the user is
+    /// suspended. `PermissionDenied`: the key lacks `integrations:write`.
+    pub async fn only_account(&self, user_id: UserId, connector: &str) -> Result<Option<String>> {
+        self.require(Scope::IntegrationsWrite)?;
+        let connector = ConnectorName::parse(connector)?;
+        let client = self.auth.inner.store.client(self.id());
+        let names = client.account_names_reading(user_id, connector.as_str());
+        let (has_user, names) = self.has_active_user_and(user_id, names).await?;
+        match has_user {
+            true => only(&connector, names),
+            false => Ok(None),
+        }
     }
 
     /// Deletes an account; true when there was one. Only then another one may become the default:
@@ -211,19 +249,17 @@ impl Tenant {
         loop {
             let client = inner.store.client(client_id);
             let names = client.account_names_reading(user_id, connector.as_str());
-            let (has_user, mut names) = self.has_active_user_and(user_id, names).await?;
+            let (has_user, names) = self.has_active_user_and(user_id, names).await?;
+            if !has_user {
+                return Ok(false);
+            }
             let name = match user_identifier {
-                _ if !has_user => return Ok(false),
-                Some(name) if names.iter().any(|known| known == name) => name.to_owned(),
-                None if names.len() > 1 => {
-                    return Err(Error::AmbiguousAccount {
-                        connector: connector.as_str().to_owned(),
-                        accounts: names,
-                    });
-                }
-                None if names.len() == 1 => names.remove(0),
+                Some(name) => names.into_iter().find(|known| known == name),
+                None => only(&connector, names)?,
+            };
+            let Some(name) = name else {
                 // Nothing to delete; or an earlier attempt of this very call deleted it.
-                _ => return Ok(audit::is_recorded(&inner.store, operation.event.id).await?),
+                return Ok(audit::is_recorded(&inner.store, operation.event.id).await?);
             };
             let target = (user_id, connector.as_str().to_owned(), name);
             // Deleted by another call at this moment: look again.
@@ -263,5 +299,54 @@ impl Tenant {
                 })
             })
             .await
+    }
+}
+
+/// What becomes of an account.
+#[derive(Debug)]
+enum Change {
+    /// It permits something else; the credential and what was granted for it stay.
+    Scopes {
+        version: i64,
+        auth_scopes: String,
+        at: Timestamp,
+    },
+    /// A caller's credential takes the place of what was there, and of what was granted for it.
+    Credential(IntegrationChange),
+}
+
+impl Change {
+    /// Makes the change; `None` when the row has another version or is gone.
+    async fn make(
+        &self,
+        scope: &mut ClientTx<'_>,
+        id: IntegrationId,
+    ) -> Result<Option<IntegrationRow>, StoreError> {
+        match self {
+            Self::Scopes {
+                version,
+                auth_scopes,
+                at,
+            } => {
+                scope
+                    .set_integration_scopes(id, *version, auth_scopes, *at)
+                    .await
+            }
+            Self::Credential(change) => {
+                let updated = scope.update_integration(id, change).await?;
+                scope.delete_grant_later(id);
+                Ok(updated)
+            }
+        }
+    }
+}
+
+fn only(connector: &ConnectorName, mut names: Vec<String>) -> Result<Option<String>> {
+    match names.len() {
+        0 | 1 => Ok(names.pop()),
+        _ => Err(Error::AmbiguousAccount {
+            connector: connector.as_str().to_owned(),
+            accounts: names,
+        }),
     }
 }

@@ -6,7 +6,7 @@ use bosa_auth_core::{
     AccountName, AuditAction, AuthStatus, ConnectorName, IntegrationId, Scope, Secret, UserId,
 };
 use bosa_auth_store::integrations::IntegrationRow;
-use bosa_auth_store::{ClientTx, IntegrationInsert};
+use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationInsert, StoreError};
 use uuid::Uuid;
 
 use super::sealed::check_auth_string;
@@ -81,7 +81,6 @@ impl Tenant {
         replace: bool,
     ) -> Result<Created<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsWrite)?;
-        let inner = self.auth.inner.clone();
         let connector = ConnectorName::parse(&new.connector)?;
         let account = AccountName::parse(&new.user_identifier)?;
         check_auth_string(&new.auth_string)?;
@@ -89,23 +88,64 @@ impl Tenant {
         if new.client_id != self.id() {
             return Err(Error::Unauthorized);
         }
-        let key = inner.store.client(self.id()).active_data_key_reading();
-        let existing = replace
-            .then(|| self.named_reading(new.user_id, connector.as_str(), account.as_str()))
-            .flatten();
-        let read = self.has_active_user_and(new.user_id, (existing, key));
-        let (has_user, (existing, key)) = read.await?;
-        if !has_user {
-            return Err(Error::Unauthorized);
+        let store = &self.auth.inner.store;
+        loop {
+            let key = store.client(self.id()).active_data_key_reading();
+            let existing = replace
+                .then(|| self.named_reading(new.user_id, connector.as_str(), account.as_str()))
+                .flatten();
+            let read = self.has_active_user_and(new.user_id, (existing, key));
+            let (has_user, (existing, key)) = read.await?;
+            if !has_user {
+                return Err(Error::Unauthorized);
+            }
+            if let Some(existing) = existing.flatten() {
+                let update = IntegrationUpdate {
+                    auth_string: Some(Secret::from(new.auth_string.expose())),
+                    auth_scopes: Some(new.auth_scopes.clone()),
+                };
+                match self.change_account(existing, &update, key.as_ref()).await? {
+                    Some(changed) => return Ok(changed),
+                    // Changed or deleted at this moment.
+                    None => continue,
+                }
+            }
+            let (connector, account) = (connector.as_str(), account.as_str());
+            let row = self.new_row(new.user_id, connector, account, &auth_scopes)?;
+            let stored = match self.insert(row, &new.auth_string, key.as_ref()).await {
+                // Stored by another call at this moment.
+                Err(Error::IntegrationAlreadyExists) if replace => continue,
+                stored => stored?,
+            };
+            if let Some((row, replayed)) = stored {
+                let auth_string = match replayed {
+                    true => Secret::default(),
+                    false => new.auth_string,
+                };
+                return Ok(Created {
+                    resource: model(&row, auth_string)?,
+                    replayed,
+                });
+            }
         }
+    }
+
+    fn new_row(
+        &self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+        auth_scopes: &str,
+    ) -> Result<IntegrationRow> {
+        let inner = &self.auth.inner;
         let now = inner.clock.now();
-        let mut row = IntegrationRow {
+        Ok(IntegrationRow {
             client_id: self.id(),
             id: IntegrationId::generate(now, inner.entropy.as_ref())?,
-            user_id: new.user_id,
-            connector: connector.as_str().to_owned(),
-            user_identifier: account.as_str().to_owned(),
-            auth_scopes,
+            user_id,
+            connector: connector.to_owned(),
+            user_identifier: user_identifier.to_owned(),
+            auth_scopes: auth_scopes.to_owned(),
             sealed: Vec::new().into(),
             data_key_id: Uuid::nil().into(),
             version: 1,
@@ -114,20 +154,19 @@ impl Tenant {
             selected: false,
             created_at: now,
             updated_at: now,
-        };
-        if let Some(existing) = existing.flatten() {
-            let update = IntegrationUpdate {
-                auth_string: Some(Secret::from(new.auth_string.expose())),
-                auth_scopes: Some(new.auth_scopes.clone()),
-            };
-            let changed = self.change_account(existing.integration, &update, key.as_ref());
-            return match changed.await? {
-                Some(changed) => Ok(changed),
-                // Changed or deleted at this moment.
-                None => Box::pin(self.store_integration(new, replace)).await,
-            };
-        }
-        (row.sealed, row.data_key_id) = self.seal(&row, &new.auth_string, key.as_ref())?;
+        })
+    }
+
+    /// Stores a new account, and tells whether it was stored by an earlier request; `None`, having
+    /// written nothing, when the key was replaced since it was read.
+    async fn insert(
+        &self,
+        mut row: IntegrationRow,
+        auth_string: &Secret,
+        key: Option<&DataKeyRow>,
+    ) -> Result<Option<(IntegrationRow, bool)>> {
+        let inner = self.auth.inner.clone();
+        (row.sealed, row.data_key_id) = self.seal(&row, auth_string, key)?;
         let event = inner.event(
             &self.actor,
             AuditAction::IntegrationCreate,
@@ -140,49 +179,43 @@ impl Tenant {
             .operation(&inner, &self.actor, event, row.id.as_uuid());
         let account = Arc::new((row, operation));
         let (client_id, made) = (self.id(), account.clone());
-        let written = inner
-            .store
-            .write(move |tx| {
-                let new = made.clone();
-                Box::pin(async move {
-                    let (row, operation) = new.as_ref();
-                    let opening = operation.open(tx);
-                    let mut scope = ClientTx::new(&mut *tx, client_id);
-                    let inserted = scope.insert_integration(row).await;
-                    if let Some(earlier) = opening.earlier(tx)? {
-                        return Ok(Written::Earlier(earlier));
-                    }
-                    match inserted? {
+        let written = inner.store.write(move |tx| {
+            let new = made.clone();
+            Box::pin(async move {
+                let (row, operation) = new.as_ref();
+                let opening = operation.open(tx);
+                let mut scope = ClientTx::new(&mut *tx, client_id);
+                let inserted = scope.insert_integration(row).await;
+                if let Some(earlier) = opening.earlier(tx)? {
+                    return Ok(Written::Earlier(earlier));
+                }
+                match inserted {
+                    // The key has been replaced.
+                    Err(StoreError::ForeignKey) => Err(NOT_FOUND),
+                    inserted => match inserted? {
                         IntegrationInsert::Done { selected } => Ok(Written::Now(selected)),
                         IntegrationInsert::NoUser => Err(Error::Unauthorized),
                         IntegrationInsert::Taken => Err(Error::IntegrationAlreadyExists),
-                    }
-                })
+                    },
+                }
             })
-            .await;
+        });
         let (row, operation) = account.as_ref();
-        let (stored, auth_string, replayed) = match operation.settle(&inner, written).await? {
+        let stored = match operation.settle(&inner, written.await).await {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            settled => settled?,
+        };
+        Ok(Some(match stored {
             Settled::Now(selected) => {
-                let row = IntegrationRow {
-                    selected,
-                    ..row.clone()
-                };
-                (row, new.auth_string, false)
+                let row = row.clone();
+                (IntegrationRow { selected, ..row }, false)
             }
-            Settled::Before => {
-                let stored = self.integration_by_id(row.user_id, row.id).await?;
-                (stored, new.auth_string, false)
-            }
+            Settled::Before => (self.integration_by_id(row.user_id, row.id).await?, false),
             Settled::Replay(id) => {
                 let id = IntegrationId::from(id);
-                let stored = self.integration_by_id(row.user_id, id).await?;
-                (stored, Secret::default(), true)
+                (self.integration_by_id(row.user_id, id).await?, true)
             }
-        };
-        Ok(Created {
-            resource: model(&stored, auth_string)?,
-            replayed,
-        })
+        }))
     }
 
     pub(super) async fn integration_by_id(

@@ -1,9 +1,9 @@
 //! Integrations: a user's accounts at third parties, their credentials sealed.
 
-use bosa_auth_core::{ClientState, Secret, UserId, UserState};
+use bosa_auth_core::{AuthStatus, ClientState, Secret, UserId, UserState};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 use bosa_auth_store::users::UserWithClient;
-use bosa_auth_store::{InstanceState, Reading, StoreError, Together};
+use bosa_auth_store::{InstanceState, NeedsReauth, Reading, StoreError, Together};
 
 use crate::error::{Error, Result};
 use crate::model::ThirdPartyIntegrationAuth;
@@ -112,6 +112,18 @@ fn model(row: &IntegrationRow, auth_string: Secret) -> Result<ThirdPartyIntegrat
     })
 }
 
+/// An account with the reason why it must be connected again, if it must.
+fn explained(
+    mut model: ThirdPartyIntegrationAuth,
+    needs_reauth: Option<&NeedsReauth>,
+) -> ThirdPartyIntegrationAuth {
+    if let Some(need) = needs_reauth.filter(|_| model.auth_status == AuthStatus::NeedsReauth) {
+        model.auth_status_reason = Some(need.reason.clone());
+        model.auth_status_since = Some(need.at);
+    }
+    model
+}
+
 /// The row without what may not be readable.
 fn bare(row: &IntegrationRow) -> ThirdPartyIntegrationAuth {
     ThirdPartyIntegrationAuth {
@@ -124,6 +136,8 @@ fn bare(row: &IntegrationRow) -> ThirdPartyIntegrationAuth {
         auth_scopes: Vec::new(),
         selected: row.selected,
         auth_status: row.auth_status,
+        auth_status_reason: None,
+        auth_status_since: (row.auth_status == AuthStatus::NeedsReauth).then_some(row.updated_at),
         created_at: Some(row.created_at),
     }
 }

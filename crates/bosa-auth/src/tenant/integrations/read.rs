@@ -4,7 +4,7 @@ use bosa_auth_core::{AuthStatus, ConnectorName, Scope, Secret, UserId};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 
 use super::sealed::{open_credential, open_integration};
-use super::{bare, model, scopes};
+use super::{bare, explained, model, scopes};
 use crate::error::Result;
 use crate::model::{Page, PageRequest, ThirdPartyIntegrationAuth};
 use crate::principal::Tenant;
@@ -95,7 +95,10 @@ impl Tenant {
         let items = page
             .items
             .iter()
-            .map(|row| model(row, Secret::default()))
+            .map(|found| {
+                let account = model(&found.integration, Secret::default())?;
+                Ok(explained(account, found.needs_reauth.as_ref()))
+            })
             .collect::<Result<_>>()?;
         Ok(Page::new(items, page.next))
     }
@@ -118,11 +121,14 @@ impl Tenant {
             true => open_integration(&self.auth, found),
             false => Ok(Secret::default()),
         };
-        let opened = opened.and_then(|auth_string| model(&found.integration, auth_string));
+        let opened = opened
+            .and_then(|auth_string| model(&found.integration, auth_string))
+            .map(|account| explained(account, found.needs_reauth.as_ref()));
         opened.unwrap_or_else(|_| {
             let row = &found.integration;
             ThirdPartyIntegrationAuth {
                 auth_status: AuthStatus::Unreadable,
+                auth_status_since: None,
                 auth_scopes: scopes(row).unwrap_or_default(),
                 ..bare(row)
             }
@@ -140,6 +146,9 @@ pub(in crate::tenant) fn without_credentials(
 ) -> Result<Vec<ThirdPartyIntegrationAuth>> {
     found
         .iter()
-        .map(|found| model(&found.integration, Secret::default()))
+        .map(|found| {
+            let account = model(&found.integration, Secret::default())?;
+            Ok(explained(account, found.needs_reauth.as_ref()))
+        })
         .collect()
 }

@@ -210,7 +210,7 @@ on_every_database! {
         let names: Vec<&str> = rows.iter().map(|row| row.integration.user_identifier.as_str()).collect();
         assert_eq!(names, vec!["b", "first", "second", "a"]);
         let page = scope.integrations_page(ours.user, None, PageQuery { after: None, limit: 3 }).await.unwrap();
-        let ids: Vec<IntegrationId> = page.items.iter().map(|row| row.id).collect();
+        let ids: Vec<IntegrationId> = page.items.iter().map(|row| row.integration.id).collect();
         assert_eq!(ids, vec![id(0x41), ours.first, ours.second]);
         let rest = PageQuery { after: page.next, limit: 3 };
         let page = scope.integrations_page(ours.user, None, rest).await.unwrap();
