@@ -16,6 +16,7 @@ use bosa_auth_store::{Db, DbOptions, Store, migrate};
 use uuid::Uuid;
 
 use crate::active_keys::ActiveRootKey;
+use crate::detached::Detached;
 use crate::digest_keys::DigestKeys;
 use crate::error::{Error, Result};
 use crate::feed_poll::FeedPoll;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) connectors: ArcSwap<Catalogue>,
     pub(crate) outbound: Outbound,
     pub(crate) refreshes: Refreshes,
+    pub(crate) detached: Detached,
     /// Where this process listens on loopback, once it does.
     loopback_url: OnceLock<PublicUrl>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -218,6 +220,7 @@ impl Auth {
             connectors: ArcSwap::from_pointee(std::mem::take(&mut settings.connectors)),
             outbound: settings.outbound.clone(),
             refreshes: Refreshes::default(),
+            detached: Detached::default(),
             loopback_url: OnceLock::new(),
             settings,
             active_root_key: ActiveRootKey::new(active_root_key, custody.root_key_directory),
@@ -315,13 +318,14 @@ impl Auth {
         &self.inner.entropy
     }
 
-    /// Waits for accounts that are being refreshed, writes what is still to be written, and closes the
-    /// database.
+    /// Waits for accounts that are being connected or refreshed, writes what is still to be written,
+    /// and closes the database.
     ///
     /// # Errors
     /// `DatabaseUnavailable`: some last-used times or records of logins could not be written; the instance is closed.
     pub async fn close(&self) -> Result<()> {
         self.close_refreshes();
+        self.inner.detached.finished().await;
         self.inner.feed_poll.stop().await;
         self.inner.maintenance.stop().await;
         self.finish_refreshes().await;

@@ -85,6 +85,17 @@ impl DigestKeys {
         Ok(())
     }
 
+    /// All keys that are open, the active one first.
+    pub(crate) fn all(&self) -> Vec<(DigestKeyId, Arc<DigestKey>)> {
+        let opened = self.0.load();
+        let (active, _) = opened.active;
+        let others = opened.by_id.iter().filter(|(id, _)| **id != active);
+        let others = others.map(|(id, key)| (*id, key.clone()));
+        std::iter::once(opened.active.clone())
+            .chain(others)
+            .collect()
+    }
+
     /// A key by its id, when it was opened already.
     pub(crate) fn known(&self, id: DigestKeyId) -> Option<Arc<DigestKey>> {
         self.0.load().by_id.get(&id).cloned()

@@ -62,8 +62,10 @@ mod active_keys;
 mod auth;
 mod backup;
 mod cache;
+mod connecting;
 mod connector_settings;
 mod connectors;
+mod detached;
 mod digest_keys;
 mod doctor;
 mod error;
@@ -110,6 +112,10 @@ pub use bosa_auth_core::token::Algorithm;
 pub use bosa_auth_core::{
     ApiKeyId, AuthStatus, ClientId, Clock, Entropy, IntegrationId, ManualClock, Scope, ScopeSet,
     Secret, SeededEntropy, SystemClock, SystemEntropy, Timestamp, TokenId, UserId,
+};
+pub use connecting::{
+    BegunConnection, BrowserCookie, BrowserCookies, ConnectDeparture, ConnectEnd, ConnectFailure,
+    ConnectLanding, ConnectPage, ConnectedAccount, NewConnection, ProviderAnswer,
 };
 pub use connector_settings::{ConnectorSettings, NewConnectorSettings, SecretChange};
 pub use connectors::Connector;

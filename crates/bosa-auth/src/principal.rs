@@ -3,7 +3,7 @@
 //! A use case that touches a client's data is a method of [`Tenant`] or [`CurrentUser`]; neither
 //! exists without the client's id.
 
-use bosa_auth_core::{Actor, ClientId, Scope, ScopeSet, TokenId, UserId};
+use bosa_auth_core::{Actor, ApiKeyId, ClientId, Scope, ScopeSet, TokenId, UserId};
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
@@ -37,6 +37,8 @@ pub struct CurrentUser {
     pub(crate) user_id: UserId,
     pub(crate) token_id: TokenId,
     pub(crate) identifier: String,
+    /// The client key that came along, if one did.
+    pub(crate) api_key_id: Option<ApiKeyId>,
 }
 
 impl Operator {

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use bosa_auth_core::ConnectorName;
+use bosa_auth_core::{ConnectorName, Secret};
 use url::{Host, Url};
 
 /// The address that providers send browsers back to, below the connector.
@@ -13,6 +13,7 @@ const CALLBACK: &str = "success-authorize-callback";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublicUrl {
     text: String,
+    is_loopback: bool,
 }
 
 impl PublicUrl {
@@ -37,6 +38,7 @@ impl PublicUrl {
         }
         Ok(Self {
             text: url.as_str().trim_end_matches('/').to_owned(),
+            is_loopback,
         })
     }
 
@@ -45,12 +47,28 @@ impl PublicUrl {
     pub(crate) fn of_loopback(address: SocketAddr) -> Option<Self> {
         (address.ip().is_loopback() && address.port() != 0).then(|| Self {
             text: format!("http://{address}"),
+            is_loopback: true,
         })
+    }
+
+    /// Whether it leads to this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    /// Whether browsers come over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.text.starts_with("https://")
     }
 
     /// The redirect URI of a connector.
     pub(crate) fn redirect_uri(&self, connector: &ConnectorName) -> String {
         format!("{}/connectors/{connector}/{CALLBACK}", self.text)
+    }
+
+    /// The page that begins a connection.
+    pub(crate) fn connect_page(&self, secret: &Secret) -> Secret {
+        Secret::new(format!("{}/connect/{}", self.text, secret.expose()))
     }
 }
 
@@ -64,6 +82,11 @@ pub(crate) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     }
+}
+
+/// Whether a path is that of a redirect URI of ours, below whatever public path.
+pub(crate) fn is_callback_path(path: &str, connector: &ConnectorName) -> bool {
+    path.ends_with(&format!("/connectors/{connector}/{CALLBACK}"))
 }
 
 #[cfg(test)]

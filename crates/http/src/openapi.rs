@@ -22,6 +22,7 @@ use crate::route::{Answer, Caller, Route, Schemas};
 use crate::routes::routes;
 
 const JSON: &str = "application/json";
+const HTML: &str = "text/html";
 const CLIENT_KEY: &str = "client_key";
 const MASTER_KEY: &str = "master_key";
 const USER_TOKEN: &str = "user_token";
@@ -112,7 +113,18 @@ fn operation(route: &Route, schemas: &mut Schemas) -> utoipa::openapi::path::Ope
             .build();
         operation = operation.request_body(Some(body));
     }
-    let mut responses = ResponsesBuilder::new().response("200", success(route, schemas));
+    let status = match route.answer {
+        Answer::Redirection(_) => "303",
+        _ => "200",
+    };
+    let mut responses = ResponsesBuilder::new().response(status, success(route, schemas));
+    if route.caller == Caller::Browser {
+        let refused = ResponseBuilder::new()
+            .description("A page that says why it is not done.")
+            .content(HTML, Content::new(Some(Schema::default())));
+        responses = responses.response("4XX", refused.build());
+        return operation.responses(responses.build()).build();
+    }
     for refusal in REFUSALS.iter().filter(|refusal| (refusal.given_by)(route)) {
         responses = responses.response(refusal.status, Ref::from_response_name(refusal.name));
     }
@@ -130,7 +142,13 @@ fn success(route: &Route, schemas: &mut Schemas) -> utoipa::openapi::Response {
             let meta = Ref::from_schema_name(PageMeta::name()).into();
             ("One page.", envelope(Schema::from(items).into(), meta))
         }
-        Answer::Bare(description) => (description, Schema::default().into()),
+        Answer::Bare(description)
+        | Answer::Page(description)
+        | Answer::Redirection(description) => (description, Schema::default().into()),
+    };
+    let media_type = match route.answer {
+        Answer::Page(_) | Answer::Redirection(_) => HTML,
+        _ => JSON,
     };
     let request_id: Header = HeaderBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
@@ -138,7 +156,7 @@ fn success(route: &Route, schemas: &mut Schemas) -> utoipa::openapi::Response {
         .build();
     ResponseBuilder::new()
         .description(description)
-        .content(JSON, Content::new(Some(schema)))
+        .content(media_type, Content::new(Some(schema)))
         .header(request_id::HEADER.as_str(), request_id)
         .build()
 }
@@ -291,7 +309,7 @@ fn security(caller: Caller) -> Vec<SecurityRequirement> {
     let user = || SecurityRequirement::new(USER_TOKEN, none);
     let both = || user().add(CLIENT_KEY, none);
     match caller {
-        Caller::Anyone => Vec::new(),
+        Caller::Anyone | Caller::Browser => Vec::new(),
         Caller::MasterKey => vec![SecurityRequirement::new(MASTER_KEY, none)],
         Caller::Client => vec![client()],
         Caller::ClientOrMasterKey => {
@@ -337,6 +355,7 @@ fn operation_id(route: &Route) -> String {
 fn tag(path: &str) -> &str {
     match path.split('/').nth(1) {
         Some(first @ ("clients" | "users" | "connectors")) => first,
+        Some("connect") => "connectors",
         Some("auth") => "tokens",
         _ => "server",
     }

@@ -47,6 +47,8 @@ pub enum Caller {
     User,
     /// A user as above, or nobody in particular.
     MaybeUser,
+    /// A browser that follows a link. The answers are pages.
+    Browser,
 }
 
 pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -66,6 +68,10 @@ pub(crate) enum Answer {
     List(SchemaOf),
     /// Any JSON, without an envelope.
     Bare(&'static str),
+    /// A page for people.
+    Page(&'static str),
+    /// Status 303 to another address.
+    Redirection(&'static str),
 }
 
 impl Route {
@@ -133,6 +139,16 @@ impl Route {
 
     pub(crate) const fn bare(mut self, description: &'static str) -> Self {
         self.answer = Answer::Bare(description);
+        self
+    }
+
+    pub(crate) const fn page(mut self, description: &'static str) -> Self {
+        self.answer = Answer::Page(description);
+        self
+    }
+
+    pub(crate) const fn redirection(mut self, description: &'static str) -> Self {
+        self.answer = Answer::Redirection(description);
         self
     }
 

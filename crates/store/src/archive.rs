@@ -255,7 +255,7 @@ const TABLES: &[Definition] = tables! {
     left bosa_refresh_leases [client_id Uuid, integration_id Uuid] holder Uuid, held_until Int,
         sent_at Int, sent_by Uuid;
     left bosa_connect_states [client_id Uuid, id Uuid] user_id Uuid, connector Text, api_key_id Uuid,
-        return_address Text, page_digest Bytes, state_digest Bytes, cookie_digest Bytes,
+        return_address Text, replaces Bool, page_digest Bytes, state_digest Bytes, cookie_digest Bytes,
         digest_key_id Uuid, sealed Bytes, data_key_id Uuid, auth_scopes Text, created_at Int,
         expires_at Int;
     left bosa_rekey [singleton Int] operation_id Uuid, started_at Int, actor_kind Text, actor_id Uuid,

@@ -33,6 +33,8 @@ pub struct ConnectStateRow {
     pub api_key_id: Option<ApiKeyId>,
     /// Where the browser goes afterwards; `None` for a plain page of ours.
     pub return_address: Option<String>,
+    /// Whether an account of the same name may be replaced that was stored by a caller.
+    pub replaces: bool,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When it ends, by the clock of a process: whoever finds it compares.
@@ -163,8 +165,8 @@ impl<S: Source> ClientScope<S> {
 }
 
 impl ClientScope<&mut Tx> {
-    /// Begins a connection for the client, whatever client the row names; false when it has no such
-    /// user.
+    /// Begins a connection for the client, whatever client the row names, and ends all but the `most`
+    /// newest of the user; false when the client has no such user.
     ///
     /// # Errors
     /// [`StoreError::ForeignKey`] when the client has no such API key or there is no such digest key;
@@ -173,6 +175,7 @@ impl ClientScope<&mut Tx> {
         &mut self,
         row: &ConnectStateRow,
         page: &KeyedDigest,
+        most: u32,
     ) -> Result<bool, StoreError> {
         let values = params![
             self.client_id,
@@ -181,12 +184,15 @@ impl ClientScope<&mut Tx> {
             &row.connector,
             row.api_key_id,
             row.return_address.as_deref(),
+            row.replaces,
             &page.digest,
             page.key_id,
             row.created_at,
             row.expires_at
         ];
         if self.source.execute(BEGIN, values).await? == 1 {
+            let newest = params![self.client_id, row.user_id, most];
+            let _how_many = self.source.later(KEEP_NEWEST, newest);
             return Ok(true);
         }
         // Whether an earlier attempt of the same write has begun it.
@@ -258,6 +264,7 @@ impl ConnectStateRow {
             connector: columns.next()?,
             api_key_id: columns.next()?,
             return_address: columns.next()?,
+            replaces: columns.next()?,
             created_at: columns.next()?,
             expires_at: columns.next()?,
         })
@@ -296,6 +303,8 @@ macro_rules! connect_state_columns {
             $of,
             "return_address, ",
             $of,
+            "replaces, ",
+            $of,
             "created_at, ",
             $of,
             "expires_at"
@@ -315,10 +324,13 @@ statements! {
         join bosa_data_keys k on k.client_id = s.client_id and k.id = s.data_key_id \
         where s.client_id = $1 and k.created_at < $2 and s.id > $3 order by s.id limit $4");
     BEGIN = "insert into bosa_connect_states (client_id, id, user_id, connector, api_key_id, return_address, \
-        page_digest, digest_key_id, created_at, expires_at) \
-        select u.client_id, $2, u.id, $4, $5, $6, $7, $8, $9, $10 from bosa_users u \
+        replaces, page_digest, digest_key_id, created_at, expires_at) \
+        select u.client_id, $2, u.id, $4, $5, $6, $7, $8, $9, $10, $11 from bosa_users u \
         where u.client_id = $1 and u.id = $3 on conflict (client_id, id) do nothing";
     IS_BEGUN = "select 1 from bosa_connect_states where client_id = $1 and id = $2 and user_id = $3";
+    KEEP_NEWEST = "delete from bosa_connect_states where client_id = $1 and user_id = $2 and id not in \
+        (select n.id from bosa_connect_states n where n.client_id = $1 and n.user_id = $2 \
+        order by n.id desc limit $3)";
     DEPART = "update bosa_connect_states set page_digest = null, state_digest = $3, digest_key_id = $4, \
         cookie_digest = $5, sealed = $6, data_key_id = $7, auth_scopes = $8 \
         where client_id = $1 and page_digest = $2 and expires_at > $9";

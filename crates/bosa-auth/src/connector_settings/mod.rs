@@ -18,6 +18,7 @@ use bosa_auth_core::{Secret, Timestamp};
 
 use crate::error::Error;
 
+pub(crate) use self::document::return_address;
 pub(crate) use self::oauth_client::OAuthClient;
 
 const NO_SETTINGS: Error = Error::NotFound {

@@ -20,12 +20,20 @@ pub(crate) struct OAuthClient {
     pub(crate) variables: Variables,
     /// The scopes that are asked for; none stands for the connector's own.
     pub(crate) scopes: Vec<String>,
+    /// Where browsers may be sent afterwards, as they are compared.
+    pub(crate) return_addresses: Vec<String>,
+    pub(crate) require_completion: bool,
 }
 
 impl OAuthClient {
     /// What the connector declares for OAuth.
     pub(crate) fn oauth(&self) -> Result<&OAuth> {
         self.provider.oauth.as_ref().ok_or_else(no_oauth)
+    }
+
+    /// The connector's declaration.
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.provider
     }
 }
 
@@ -111,6 +119,7 @@ impl Auth {
             Some(scopes) if !scopes.is_empty() => scopes,
             _ => &document.scopes,
         };
+        let addresses = both().flat_map(|(_, _, document)| &document.return_addresses);
         Ok(Some(OAuthClient {
             credentials: ClientCredentials {
                 client_id: id.to_owned(),
@@ -118,6 +127,8 @@ impl Auth {
             },
             variables: document.variables.clone(),
             scopes: scopes.clone(),
+            return_addresses: addresses.cloned().collect(),
+            require_completion: both().any(|(_, _, document)| document.require_completion),
             provider,
         }))
     }

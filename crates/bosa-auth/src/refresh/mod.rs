@@ -23,6 +23,7 @@ use bosa_auth_store::{IntegrationRow, IntegrationWithGrant};
 use self::attempt::Attempt;
 use self::back_off::BackOffs;
 use self::need::Need;
+pub(crate) use self::need::{end_of, next_refresh};
 use self::outcome::Outcome;
 use self::running::{Joined, Phase, Progress, Running};
 use crate::auth::Auth;

@@ -139,7 +139,7 @@ fn is_right(presented: &PresentedClientKey<'_>, digest_key: &DigestKey, row: &Ap
         && presented.form() == row.form
 }
 
-fn is_live(row: &ApiKeyRow, client: &ClientRow, now: Timestamp) -> bool {
+pub(crate) fn is_live(row: &ApiKeyRow, client: &ClientRow, now: Timestamp) -> bool {
     row.revoked_at.is_none()
         && row.expires_at.is_none_or(|end| now < end)
         && client.state == ClientState::Active

@@ -35,6 +35,7 @@ impl Auth {
             None => None,
         };
         let client = tenant.as_ref().map(Tenant::id);
+        let api_key_id = tenant.as_ref().and_then(Tenant::api_key_id);
         let (verified, client) = self.inner.verify_token(token, client, with_client).await?;
         let mut tenant = tenant.unwrap_or_else(|| Tenant {
             auth: self.clone(),
@@ -49,6 +50,7 @@ impl Auth {
             user_id: verified.user_id,
             token_id: verified.id,
             identifier: verified.identifier,
+            api_key_id,
         })
     }
 }

@@ -7,7 +7,8 @@ mod login;
 pub(crate) mod tokens;
 mod users;
 
+pub(crate) use authenticate::is_live;
 pub(crate) use integrations::{
-    check_scopes, is_active, open_credential, open_refresh_token, scopes_text,
+    check_scopes, describe, is_active, model, open_credential, open_refresh_token, scopes_text,
 };
 pub(crate) use users::is_storable;

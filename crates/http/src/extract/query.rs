@@ -55,7 +55,8 @@ impl Query {
         }
     }
 
-    fn parse(query: &str) -> Result<Self, Problem> {
+    /// Reads the text of a query, or of a form that is written like one.
+    pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
         let mut parameters = BTreeMap::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

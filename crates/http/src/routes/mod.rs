@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod clients;
+mod connect;
 mod connector_settings;
 mod connectors;
 mod health;
@@ -20,13 +21,14 @@ use crate::route::Route;
 ///
 /// The router, the OpenAPI document and the table of scopes are made from it.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let groups: [&'static [Route]; 10] = [
+    let groups: [&'static [Route]; 11] = [
         clients::ROUTES,
         api_keys::ROUTES,
         users::ROUTES,
         tokens::ROUTES,
         integrations::ROUTES,
         me::ROUTES,
+        connect::ROUTES,
         connectors::ROUTES,
         connector_settings::ROUTES,
         my_integrations::ROUTES,

@@ -1,9 +1,10 @@
 //! `/connectors/{connector}/…`: a user's own accounts, with its token.
 
 use axum::routing::{delete, get, post};
-use bosa_auth::{ConfiguredIntegration, Scope};
+use bosa_auth::{
+    BegunConnection, ConfiguredIntegration, NewConnection, Scope, Secret, ThirdPartyIntegrationAuth,
+};
 use http::{HeaderMap, Method};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -21,6 +22,8 @@ const ACCOUNTS: &str = "/connectors/{connector}/integrations";
 const ACCOUNT: &str = "/connectors/{connector}/integrations/{user_identifier}";
 /// The headers that name an account, the newer one first.
 const NAMING: [&str; 2] = ["x-integration", "x-bosa-integration"];
+const BEGUN_HINT: &str =
+    "the address was shown once; begin another connection with a new idempotency key";
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(
@@ -33,10 +36,14 @@ pub(crate) const ROUTES: &[Route] = &[
     .scope(Scope::IntegrationsRead)
     .data::<Existence>(),
     Route::new(Method::POST, ACCOUNTS, Caller::User, || post(connect))
-        .summary("Stores an account of the user with a credential that is made of fields.")
+        .summary(
+            "Begins to connect an account of the user through its provider, completes that with the \
+             code of the returning browser, or stores an account with a credential that is made of \
+             fields.",
+        )
         .scope(Scope::IntegrationsWrite)
         .body::<Connection>()
-        .data::<Integration>()
+        .data::<Connected>()
         .creates(),
     Route::new(Method::GET, ACCOUNTS, Caller::User, || get(show_default))
         .summary("The default account, or the one named by X-Integration, with its credential.")
@@ -84,12 +91,30 @@ pub(crate) struct Connection {
     /// `auth_scopes` (else none).
     #[schema(value_type = Option<Object>)]
     configuration: Option<Map<String, Value>>,
-    /// Not supported yet.
+    /// Where the browser goes once the account is connected through its provider; the answer then
+    /// has the address of the page where the user goes on. Without `auth_type`, it may be left out.
+    callback_url: Option<String>,
+    /// The code with which the browser came back to the application: the account that waits for it
+    /// can be read from then on. Needs the client key, and stands alone.
     #[schema(value_type = Option<String>)]
-    callback_url: Option<IgnoredAny>,
+    completion_code: Option<Secret>,
     /// Whether an account of this name may be there already and then gets the new credential.
     #[serde(default)]
     replace_duplicate: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Connected {
+    /// The account is stored.
+    Account(Integration),
+    /// The user has to go on in a browser.
+    Begun {
+        /// The address of the page where the user goes on, good for one use within ten minutes. Empty
+        /// on a replay.
+        url: String,
+    },
 }
 
 /// The wish to select an account; it may be left out.
@@ -124,8 +149,16 @@ async fn connect(
     Params(connector): Params<String>,
     idempotency: Idempotency,
     body: JsonBody<Connection>,
-) -> Result<Enveloped<Integration>, Problem> {
+) -> Result<Enveloped<Connected>, Problem> {
     let user = idempotency.attach(user, CREATE, body.text.expose())?;
+    if let Some(code) = body.value.completion_code()? {
+        let completed = user.complete_connection(&connector, code);
+        return Ok(Enveloped::created(completed.await?, HINT));
+    }
+    if body.value.is_begun() {
+        let begun = user.begin_connection(body.value.into_connection(connector));
+        return Ok(Enveloped::created(begun.await?, BEGUN_HINT));
+    }
     let account = body.value.into_account(connector)?;
     Ok(Enveloped::created(
         user.configure_integration(account).await?,
@@ -206,10 +239,49 @@ impl Outcome {
     };
 }
 
+impl From<ThirdPartyIntegrationAuth> for Connected {
+    fn from(account: ThirdPartyIntegrationAuth) -> Self {
+        Self::Account(account.into())
+    }
+}
+
+impl From<BegunConnection> for Connected {
+    fn from(begun: BegunConnection) -> Self {
+        Self::Begun {
+            url: begun.url.expose().to_owned(),
+        }
+    }
+}
+
 impl Connection {
+    /// The code that completes a connection, which is then all that there is.
+    fn completion_code(&self) -> Result<Option<&Secret>, Problem> {
+        let is_alone = self.is_begun() && self.callback_url.is_none() && !self.replace_duplicate;
+        match &self.completion_code {
+            Some(_) if !is_alone => Err(Problem::invalid(
+                "completion_code",
+                "stands alone: it completes a connection that was begun before",
+            )),
+            code => Ok(code.as_ref()),
+        }
+    }
+
+    /// Whether the account is connected through its provider.
+    fn is_begun(&self) -> bool {
+        self.auth_type.is_none() && self.configuration.is_none()
+    }
+
+    fn into_connection(self, connector: String) -> NewConnection {
+        NewConnection {
+            connector,
+            callback_url: self.callback_url,
+            replace_duplicate: self.replace_duplicate,
+        }
+    }
+
     fn into_account(self, connector: String) -> Result<ConfiguredIntegration, Problem> {
         if self.callback_url.is_some() {
-            let reason = "is not supported; send auth_type and a configuration";
+            let reason = "belongs to a connection through the provider, which takes no auth_type";
             return Err(Problem::invalid("callback_url", reason));
         }
         configured(

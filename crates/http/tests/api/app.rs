@@ -102,6 +102,7 @@ impl TestApp {
         let auth = auth.await.unwrap();
         let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = api.local_addr().unwrap();
+        auth.listens_on(address);
         let (stop, stopped) = oneshot::channel();
         let served = auth.clone();
         let server = tokio::spawn(async move {

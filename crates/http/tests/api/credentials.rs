@@ -30,9 +30,12 @@ on_every_database! {
         assert_eq!(show("default").await.data()["auth_string"], "new");
 
         let url = json!({ "callback_url": "https://x/connectors/jira/success-authorize-callback", "replace_duplicate": true });
-        assert_eq!(connect(url).await.field(), "callback_url");
+        assert_eq!(connect(url).await.refusal(404), "not_found", "jira is not declared");
         for (body, field) in [
-            (json!({}), "auth_type"),
+            (json!({ "configuration": {} }), "auth_type"),
+            (json!({ "auth_type": "custom", "configuration": {}, "callback_url": "https://x" }), "callback_url"),
+            (json!({ "auth_type": "custom", "configuration": {}, "completion_code": "x" }), "completion_code"),
+            (json!({ "callback_url": "https://x", "completion_code": "x" }), "completion_code"),
             (json!({ "auth_type": "oauth", "configuration": {} }), "auth_type"),
             (json!({ "auth_type": "custom" }), "configuration"),
             (json!({ "auth_type": "custom", "configuration": [] }), "configuration"),

@@ -116,7 +116,10 @@ on_every_database! {
         // And the master key opens none of the others.
         for route in routes() {
             match route.caller {
-                Caller::Anyone | Caller::MasterKey | Caller::ClientOrMasterKey => {}
+                Caller::Anyone
+                | Caller::Browser
+                | Caller::MasterKey
+                | Caller::ClientOrMasterKey => {}
                 Caller::MaybeUser => {
                     let call = scene.bare(&app, route).key(MASTER_KEY).token(&scene.user.token);
                     assert_eq!(call.send().await.refusal(401), "invalid_client", "{}", route.path);

@@ -8,6 +8,8 @@
 
 mod app;
 mod bad_input;
+mod browser;
+mod connect;
 mod credentials;
 mod documents;
 mod idempotency;

@@ -19,7 +19,11 @@ on_every_database! {
                 assert_eq!(answer.header("x-request-id"), "from-the-caller.1", "{}", route.path);
                 assert_eq!(answer.header("cache-control"), "no-store", "{}", route.path);
                 assert_eq!(answer.header("x-content-type-options"), "nosniff", "{}", route.path);
-                assert_eq!(answer.header("content-type"), "application/json", "{}", route.path);
+                let media_type = match route.caller {
+                    Caller::Browser => "text/html; charset=utf-8",
+                    _ => "application/json",
+                };
+                assert_eq!(answer.header("content-type"), media_type, "{}", route.path);
             }
         }
         let generated = app.get("/healthz").header("x-request-id", "not a name").send().await;
@@ -61,7 +65,10 @@ on_every_database! {
                 Caller::Client => "a client key in x-api-key",
                 Caller::ClientOrMasterKey => "a client key or a master key in x-api-key",
                 Caller::User => "a user's token in Authorization: Bearer",
-                Caller::Anyone | Caller::MaybeClient | Caller::MaybeUser => continue,
+                Caller::Anyone
+                | Caller::Browser
+                | Caller::MaybeClient
+                | Caller::MaybeUser => continue,
             };
             let refused = scene.bare(&app, route).send().await;
             refused.refusal(401);
@@ -183,10 +190,12 @@ on_every_database! {
         let scene = Scene::new(&app, "gone").await;
         app.auth.close().await.unwrap();
         for route in routes() {
-            let anyone = route.caller == bosa_auth_http::Caller::Anyone;
+            let anyone = route.caller == Caller::Anyone;
             let answer = scene.good(&app, route).send().await;
             if anyone && route.path != "/readyz" {
                 assert_eq!(answer.status, 200, "{}", route.path);
+            } else if route.caller == Caller::Browser {
+                assert_eq!(answer.status, 503, "{}", route.path);
             } else {
                 assert_eq!(answer.refusal(503), "database_unavailable", "{}", route.path);
                 assert_ne!(answer.header("retry-after"), "", "{}", route.path);

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::app::{Call, Client, MASTER_KEY, TestApp, User, text};
 
+/// A secret that a browser could have, of a connection that is not there.
+const UNKNOWN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// What the paths and bodies of the walk refer to.
 pub(crate) struct Scene {
     pub(crate) client: Client,
@@ -55,7 +58,11 @@ impl Scene {
             .replace("{id}", id)
             .replace("{key_id}", &self.spare_key_id)
             .replace("{connector}", "github")
-            .replace("{user_identifier}", "second");
+            .replace("{user_identifier}", "second")
+            .replace("{secret}", UNKNOWN);
+        if route.path.ends_with("-callback") {
+            return format!("{path}?code=c&state={UNKNOWN}");
+        }
         if route.path.ends_with("/integrations/{connector}") {
             return format!("{path}?user_identifier=second");
         }
@@ -126,7 +133,7 @@ impl Scene {
     pub(crate) fn with_key(&self, app: &TestApp, route: &Route, key: &str) -> Call {
         let call = self.bare(app, route);
         match route.caller {
-            Caller::Anyone => call,
+            Caller::Anyone | Caller::Browser => call,
             Caller::MasterKey => call.key(MASTER_KEY),
             Caller::Client | Caller::ClientOrMasterKey | Caller::MaybeClient => call.key(key),
             Caller::User | Caller::MaybeUser => call.key(key).token(&self.user.token),

@@ -218,7 +218,7 @@ impl Tenant {
         }))
     }
 
-    pub(super) async fn integration_by_id(
+    pub(crate) async fn integration_by_id(
         &self,
         user_id: UserId,
         id: IntegrationId,

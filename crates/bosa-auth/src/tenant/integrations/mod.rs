@@ -41,6 +41,19 @@ impl Tenant {
         Ok((is_active(user.as_ref())?, answer))
     }
 
+    /// # Errors
+    /// `Unauthorized` when the client has no such user, and as
+    /// [`has_active_user_and`](Self::has_active_user_and).
+    pub(crate) async fn require_active_user(&self, user_id: UserId) -> Result<()> {
+        let mut client = self.auth.inner.store.client(self.id());
+        let user = client.user(user_id).await?;
+        if is_active(user.as_ref())? {
+            Ok(())
+        } else {
+            Err(Error::Unauthorized)
+        }
+    }
+
     /// The account of this name; `None` for a name that no database stores.
     fn named_reading(
         &self,
@@ -95,7 +108,8 @@ fn scopes(row: &IntegrationRow) -> Result<Vec<String>> {
     })
 }
 
-fn describe(row: &IntegrationRow) -> String {
+/// What the audit keeps of an account.
+pub(crate) fn describe(row: &IntegrationRow) -> String {
     serde_json::json!({
         "user": row.user_id.to_string(),
         "connector": row.connector,
@@ -104,7 +118,14 @@ fn describe(row: &IntegrationRow) -> String {
     .to_string()
 }
 
-fn model(row: &IntegrationRow, auth_string: Secret) -> Result<ThirdPartyIntegrationAuth> {
+/// An account with what may be shown of its credential.
+///
+/// # Errors
+/// `Unreadable` when its scopes are not as they are stored.
+pub(crate) fn model(
+    row: &IntegrationRow,
+    auth_string: Secret,
+) -> Result<ThirdPartyIntegrationAuth> {
     Ok(ThirdPartyIntegrationAuth {
         auth_string,
         auth_scopes: scopes(row)?,

@@ -95,7 +95,8 @@ create table bosa_refresh_leases (
 
 -- Connections that were begun. Each is a page of ours first, which names the digest of its secret, and
 -- once the user has left for the provider a state, which nothing but its digest finds. The digest key
--- is that of whichever digests there are.
+-- is that of whichever digests there are. An account of the same name that was stored by hand is taken
+-- over only where the connection replaces it.
 create table bosa_connect_states (
     client_id       blob not null,
     id              blob not null,
@@ -103,6 +104,7 @@ create table bosa_connect_states (
     connector       text not null,
     api_key_id      blob,
     return_address  text,
+    replaces        integer not null check (replaces in (0, 1)),
     page_digest     blob check (page_digest is null or length(page_digest) = 32),
     state_digest    blob check (state_digest is null or length(state_digest) = 32),
     cookie_digest   blob check (cookie_digest is null or length(cookie_digest) = 32),

@@ -12,7 +12,7 @@ use super::world::{DIGEST_KEY, Tenant, at, digest_key, id, two_clients};
 async fn begin(store: &Store, tenant: &Tenant, row: ConnectStateRow) -> Result<bool, StoreError> {
     let page = page_of(tenant, 0x4711);
     write!(store, [tenant, row, page] tx => {
-        ClientTx::new(tx, tenant.client).begin_connection(&row, &page).await
+        ClientTx::new(tx, tenant.client).begin_connection(&row, &page, 20).await
     })
 }
 

@@ -43,7 +43,7 @@ async fn connect(store: &Store, tenant: &Tenant) -> Result<(), StoreError> {
         assert!(scope.set_connector_settings("github", &settings).await?);
         for number in [PAGE, STATE] {
             let (row, page) = (connection(&tenant, number), page_of(&tenant, number));
-            assert!(scope.begin_connection(&row, &page).await?);
+            assert!(scope.begin_connection(&row, &page, 20).await?);
         }
         let page = page_of(&tenant, STATE).digest;
         assert!(scope.depart(&page, &departure(&tenant, STATE), at(1)).await?);
@@ -110,6 +110,7 @@ pub(crate) fn connection(tenant: &Tenant, number: u128) -> ConnectStateRow {
         connector: "github".to_owned(),
         api_key_id: Some(tenant.api_key),
         return_address: Some("https://app.example.com/back".to_owned()),
+        replaces: true,
         created_at: at(0),
         expires_at: at(600),
     }

@@ -1,0 +1,269 @@
+//! Storing what the provider granted: the account and its tokens, at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bosa_auth_connect::RefreshToken as Declared;
+use bosa_auth_core::{Actor, AuditAction, AuditEvent, AuthStatus, IntegrationId, Secret};
+use bosa_auth_store::integrations::IntegrationRow;
+use bosa_auth_store::{
+    ClientTx, ConnectReturn, GrantRow, IntegrationChange, IntegrationInsert, RefreshToken,
+    StoreError,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::completion::CompletionSecret;
+use super::exchange::Granted;
+use super::reconnect::{Target, target};
+use super::{ConnectFailure, NO_CONNECTION};
+use crate::auth::Auth;
+use crate::connector_settings::OAuthClient;
+use crate::error::{Error, Result};
+use crate::operation::{Operation, Settled, Written};
+use crate::refresh::{end_of, next_refresh};
+use crate::tenant::{is_active, scopes_text};
+use crate::vault::{Place, open_data_key};
+
+/// How often storing is tried while the database does not answer: the code is used up, and only
+/// this process has the tokens.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is written in one transaction.
+#[derive(Debug)]
+struct Write {
+    row: IntegrationRow,
+    /// `None` for a new account.
+    change: Option<IntegrationChange>,
+    grant: GrantRow,
+    operation: Operation,
+}
+
+/// Stores the account of a connection; `Err` inside when it cannot be one of the user's.
+///
+/// # Errors
+/// `DatabaseUnavailable` after several attempts; `Internal`.
+pub(super) async fn store(
+    auth: &Auth,
+    returned: &ConnectReturn,
+    client: &OAuthClient,
+    granted: &Granted,
+    completion: Option<&CompletionSecret>,
+) -> Result<Result<IntegrationRow, ConnectFailure>> {
+    let row = &returned.row;
+    let event = auth.inner.event(
+        &Actor::User(row.user_id),
+        AuditAction::IntegrationConnect,
+        Some(row.client_id),
+        None,
+        None,
+    )?;
+    let (mut attempt, mut pause) = (1, FIRST_PAUSE);
+    loop {
+        match attempt_store(auth, returned, client, granted, completion, &event).await {
+            Ok(Some(outcome)) => return Ok(outcome),
+            // Another change was faster: what is there now is looked at.
+            Ok(None) => {}
+            Err(Error::DatabaseUnavailable(_)) if attempt < ATTEMPTS => {
+                tokio::time::sleep(pause).await;
+                (attempt, pause) = (attempt + 1, pause * 2);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// `None`, having written nothing, when the accounts are others than those that were read.
+async fn attempt_store(
+    auth: &Auth,
+    returned: &ConnectReturn,
+    client: &OAuthClient,
+    granted: &Granted,
+    completion: Option<&CompletionSecret>,
+    event: &AuditEvent,
+) -> Result<Option<Result<IntegrationRow, ConnectFailure>>> {
+    let state = &returned.row;
+    let (inner, client_id) = (&auth.inner, state.client_id);
+    let reader = inner.store.client(client_id);
+    let accounts = reader.integrations_reading(state.user_id, Some(&state.connector));
+    let readings = (
+        reader.user_reading(state.user_id),
+        (accounts, reader.active_data_key_reading()),
+    );
+    let (user, (accounts, key)) = inner.store.together(readings).await?;
+    match is_active(user.as_ref()) {
+        Ok(true) => {}
+        Ok(false) | Err(Error::InvalidClient | Error::Unauthorized) => {
+            return Ok(Some(Err(ConnectFailure::NotAllowed)));
+        }
+        Err(error) => return Err(error),
+    }
+    let Some(key) = key else {
+        return Ok(Some(Err(ConnectFailure::NotAllowed)));
+    };
+    let rows = accounts.into_iter().map(|found| found.integration);
+    let target = match target(rows, &granted.identity, state.replaces) {
+        Ok(target) => target,
+        Err(failure) => return Ok(Some(Err(failure))),
+    };
+    let now = inner.clock.now();
+    let is_new = matches!(target, Target::New(_));
+    let mut row = match target {
+        Target::Existing(row) => *row,
+        Target::New(name) => IntegrationRow {
+            client_id,
+            id: state.id,
+            user_id: state.user_id,
+            connector: state.connector.clone(),
+            user_identifier: name.into(),
+            auth_scopes: String::new(),
+            sealed: Vec::new().into(),
+            data_key_id: Uuid::nil().into(),
+            version: 1,
+            auth_status: AuthStatus::Active,
+            subject: None,
+            selected: false,
+            created_at: now,
+            updated_at: now,
+        },
+    };
+    let key = open_data_key(inner, client_id, &key)?;
+    let tokens = &granted.tokens;
+    let seal = |place: Place<'_>, token: &Secret| {
+        place.seal(&key, token.expose().as_bytes(), inner.entropy.as_ref())
+    };
+    let credential = seal(Place::credential(&row), &tokens.access_token)?;
+    row.sealed = credential.bytes;
+    row.data_key_id = credential.key_id;
+    row.auth_scopes = scopes(granted, &returned.auth_scopes);
+    let completion = completion.map(|secret| secret.kept(inner, row.id, now));
+    let completion = completion.transpose()?;
+    row.auth_status = match completion {
+        Some(_) => AuthStatus::Pending,
+        None => AuthStatus::Active,
+    };
+    row.subject = Some(granted.identity.subject.clone());
+    let refresh_token = tokens.refresh_token.as_ref().map(|token| {
+        let sealed = seal(Place::refresh_token(&row), token)?;
+        let rotates = client.oauth()?.lifetime.refresh_token == Declared::Rotates;
+        Ok::<_, Error>(RefreshToken { sealed, rotates })
+    });
+    let refresh_token = refresh_token.transpose()?;
+    let lifetime = tokens.lifetime(client.oauth()?);
+    let next_refresh = next_refresh(granted.at, lifetime, inner.entropy.as_ref())?;
+    let grant = GrantRow {
+        integration_id: row.id,
+        oauth_client_id: client.credentials.client_id.clone(),
+        expires_at: end_of(granted.at, lifetime),
+        next_refresh_at: refresh_token.is_some().then_some(next_refresh),
+        refresh_token,
+        refreshed_at: None,
+        needs_reauth: None,
+        completion,
+    };
+    let change = (!is_new).then(|| IntegrationChange {
+        version: row.version,
+        auth_scopes: row.auth_scopes.clone(),
+        sealed: row.sealed.clone(),
+        data_key_id: row.data_key_id,
+        auth_status: row.auth_status,
+        subject: row.subject.clone(),
+        at: now,
+    });
+    let detail = json!({
+        "user": row.user_id.to_string(),
+        "connector": row.connector,
+        "user_identifier": row.user_identifier,
+        "new": is_new,
+    });
+    let event = AuditEvent {
+        subject: Some(row.id.as_uuid()),
+        detail: Some(detail.to_string()),
+        ..event.clone()
+    };
+    let write = Write {
+        row,
+        change,
+        grant,
+        operation: Operation::new(event, None),
+    };
+    commit(auth, write).await
+}
+
+async fn commit(
+    auth: &Auth,
+    write: Write,
+) -> Result<Option<Result<IntegrationRow, ConnectFailure>>> {
+    let inner = &auth.inner;
+    let client_id = write.row.client_id;
+    let write = Arc::new(write);
+    let made = write.clone();
+    let written = inner.store.write(move |tx| {
+        let made = made.clone();
+        Box::pin(async move {
+            let opening = made.operation.open(tx);
+            let mut scope = ClientTx::new(&mut *tx, client_id);
+            let stored = put_account(&mut scope, &made).await;
+            if let Some(earlier) = opening.earlier(tx)? {
+                return Ok(Written::Earlier(earlier));
+            }
+            let row = match stored {
+                // The data key was replaced at this moment.
+                Err(Error::NotFound { .. }) => return Err(NO_CONNECTION),
+                stored => stored?,
+            };
+            let put = ClientTx::new(&mut *tx, client_id)
+                .put_grant(&made.grant)
+                .await;
+            match put {
+                Ok(()) => Ok(Written::Now(row)),
+                Err(StoreError::ForeignKey) => Err(NO_CONNECTION),
+                Err(error) => Err(error.into()),
+            }
+        })
+    });
+    match write.operation.settle(inner, written.await).await {
+        Ok(Settled::Now(row)) => Ok(Some(Ok(row))),
+        Ok(Settled::Before | Settled::Replay(_)) => {
+            let mut reader = inner.store.client(client_id);
+            let found = reader.integration(write.row.user_id, write.row.id).await?;
+            Ok(Some(found.ok_or(ConnectFailure::NotStored)))
+        }
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(Error::Unauthorized) => Ok(Some(Err(ConnectFailure::NotAllowed))),
+        Err(error) => Err(error),
+    }
+}
+
+/// # Errors
+/// `NotFound` when the accounts are others than those that were read, `Unauthorized` when the user is
+/// gone.
+async fn put_account(scope: &mut ClientTx<'_>, write: &Write) -> Result<IntegrationRow> {
+    let id: IntegrationId = write.row.id;
+    let stored = match &write.change {
+        Some(change) => scope.update_integration(id, change).await,
+        None => match scope.insert_integration(&write.row).await {
+            Ok(IntegrationInsert::Done { selected }) => Ok(Some(IntegrationRow {
+                selected,
+                ..write.row.clone()
+            })),
+            Ok(IntegrationInsert::Taken) => Ok(None),
+            Ok(IntegrationInsert::NoUser) => return Err(Error::Unauthorized),
+            Err(error) => Err(error),
+        },
+    };
+    match stored {
+        Ok(Some(row)) => Ok(row),
+        Ok(None) | Err(StoreError::ForeignKey) => Err(NO_CONNECTION),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What was granted, or else what was asked for (RFC 6749 §5.1), as it is stored.
+fn scopes(granted: &Granted, asked: &str) -> String {
+    let said = granted.tokens.scopes.as_ref();
+    let said = said.filter(|scopes| !scopes.is_empty());
+    let said = said.and_then(|scopes| scopes_text(scopes).ok());
+    said.unwrap_or_else(|| asked.to_owned())
+}
