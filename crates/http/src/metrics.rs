@@ -10,6 +10,7 @@ use metrics::{Counter, Histogram, Label};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "bosa_auth_http_requests_total";
+const REFRESHES: &str = "bosa_auth_refreshes_total";
 const DURATION: &str = "bosa_auth_http_request_duration_seconds";
 /// Upper bounds in seconds: a token check takes fractions of a millisecond, a password hash many.
 const BUCKETS: &[f64] = &[
@@ -43,6 +44,10 @@ impl Metrics {
             .set_buckets_for_metric(duration, BUCKETS)?
             .install_recorder()?;
         metrics::describe_counter!(REQUESTS, "Requests by route, method and status.");
+        metrics::describe_counter!(
+            REFRESHES,
+            "Refreshes of accounts by outcome, and by whether a reader wished it or it was ahead of need."
+        );
         metrics::describe_histogram!(DURATION, "Time from a request's head to its answer.");
         Ok(Self(handle))
     }

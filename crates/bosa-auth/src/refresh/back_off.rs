@@ -145,3 +145,77 @@ fn doubled(times: u32, longest: Duration) -> Duration {
         .saturating_mul(1_u32.checked_shl(times.min(16)).unwrap_or(u32::MAX))
         .min(longest)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const PROBE: Duration = Duration::from_secs(11);
+    const PROVIDER: Fault = Fault::Provider(None);
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn account(number: u128) -> (ClientId, IntegrationId) {
+        (Uuid::from_u128(1).into(), Uuid::from_u128(number).into())
+    }
+
+    fn note(known: &BackOffs, number: u128, now: u64, fault: Fault) -> Duration {
+        let (client, id) = account(number);
+        known.note(client, id, "github", seconds(now), fault)
+    }
+
+    fn remaining(known: &BackOffs, number: u128, now: u64) -> Option<Duration> {
+        let (client, id) = account(number);
+        known.remaining(client, id, "github", seconds(now), PROBE)
+    }
+
+    #[test]
+    fn each_failure_doubles_the_wait_up_to_a_bound() {
+        let known = BackOffs::default();
+        let waits: Vec<_> = (0..8)
+            .map(|_| note(&known, 1, 100, Fault::Account).as_secs())
+            .collect();
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(remaining(&known, 1, 399), Some(seconds(1)));
+        assert_eq!(remaining(&known, 1, 400), None);
+        assert_eq!(remaining(&known, 2, 100), None);
+    }
+
+    #[test]
+    fn what_the_provider_asks_for_is_kept_within_reason() {
+        let known = BackOffs::default();
+        let asked = |wait| Fault::Provider(Some(seconds(wait)));
+        assert_eq!(note(&known, 1, 0, asked(90)), seconds(90));
+        assert_eq!(note(&known, 2, 0, asked(1)), seconds(5));
+        assert_eq!(note(&known, 3, 0, asked(u64::MAX)), seconds(3600));
+    }
+
+    #[test]
+    fn the_third_account_in_a_row_stops_all_of_the_connector_and_one_tries_again() {
+        let known = BackOffs::default();
+        for number in 1..=3 {
+            assert_eq!(remaining(&known, 9, 0), None);
+            note(&known, number, 0, PROVIDER);
+        }
+        assert_eq!(remaining(&known, 9, 1), Some(seconds(4)));
+        // One is let through, and the others wait for it.
+        assert_eq!(remaining(&known, 9, 5), None);
+        assert_eq!(remaining(&known, 8, 5), Some(PROBE));
+        let (client, id) = account(9);
+        known.forget(client, id, "github");
+        assert_eq!(remaining(&known, 8, 5), None);
+        let foreign = known.remaining(Uuid::from_u128(2).into(), id, "github", seconds(1), PROBE);
+        assert_eq!(foreign, None);
+    }
+
+    #[test]
+    fn refused_settings_stop_the_connector_at_once() {
+        let known = BackOffs::default();
+        assert_eq!(note(&known, 1, 0, Fault::Settings), seconds(60));
+        assert_eq!(remaining(&known, 2, 30), Some(seconds(30)));
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bosa_auth::{
     Auth, AuthStatus, Clock as _, Error, IntegrationId, ManualClock, NewConnectorSettings, Secret,
-    SecretChange, SystemEntropy, ThirdPartyIntegrationAuth, Timestamp, UserModel,
+    SecretChange, SystemEntropy, ThirdPartyIntegrationAuth, Timestamp, UserId, UserModel,
 };
 use bosa_auth_connect::{
     AuthorizationRequest, ClientCredentials, CodeVerifier, Grant, OAuth, Origin, Outbound,
@@ -16,13 +16,14 @@ use bosa_auth_core::vault::{
     DataKey, KeyPurpose, RootKeyring, ValueContext, ValuePurpose, open_key, seal_value,
 };
 use bosa_auth_store::{
-    ClientTx, GrantRow, IntegrationInsert, IntegrationRow, IntegrationWithGrant, RefreshToken,
-    Sealed, Store, StoreError,
+    ClientTx, GrantRow, IntegrationChange, IntegrationInsert, IntegrationRow, IntegrationWithGrant,
+    RefreshToken, Sealed, Store, StoreError,
 };
 use bosa_auth_testkit::TestDatabase;
 use bosa_auth_testkit::oauth_provider::{
     Behaviour, CLIENT_ID, CLIENT_SECRET, GraceAnswer, OAuthProvider, RefreshTokens,
 };
+use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::support::{Client, ROOT_KEYS, World, code, open_apart};
@@ -37,7 +38,6 @@ pub(super) struct Place {
     pub(super) provider: OAuthProvider,
     pub(super) client: Client,
     pub(super) user: UserModel,
-    pub(super) account: IntegrationId,
     settings: Vec<(&'static str, String)>,
     outbound: Outbound,
 }
@@ -69,6 +69,28 @@ impl Place {
     }
 
     pub(super) async fn with(db: &TestDatabase, client: &str, behaviour: Behaviour) -> Self {
+        Self::waiting(db, client, behaviour, 2).await
+    }
+
+    /// As [`new`](Self::new), with so much time for an answer that a test can do something meanwhile.
+    pub(super) async fn patient(
+        db: &TestDatabase,
+        client: &str,
+        refresh_tokens: RefreshTokens,
+    ) -> Self {
+        let behaviour = Behaviour {
+            refresh_tokens,
+            ..Behaviour::default()
+        };
+        Self::waiting(db, client, behaviour, 60).await
+    }
+
+    async fn waiting(
+        db: &TestDatabase,
+        client: &str,
+        behaviour: Behaviour,
+        timeout_seconds: u32,
+    ) -> Self {
         let start = "2026-01-02T03:04:05.678901Z".parse::<Timestamp>().unwrap();
         let clock = ManualClock::new(start);
         let provider = OAuthProvider::start_at(clock.clone(), behaviour);
@@ -76,7 +98,10 @@ impl Place {
         let settings = vec![
             ("BOSA_AUTH_CONNECTORS_DIR", directory.display().to_string()),
             ("BOSA_AUTH_OUTBOUND_PRIVATE_ADDRESSES", "true".to_owned()),
-            ("BOSA_AUTH_OUTBOUND_TIMEOUT_SECONDS", "2".to_owned()),
+            (
+                "BOSA_AUTH_OUTBOUND_TIMEOUT_SECONDS",
+                timeout_seconds.to_string(),
+            ),
         ];
         let auth = crate::support::open(db, &borrowed(&settings), &clock).await;
         let world = World {
@@ -90,16 +115,15 @@ impl Place {
             private_addresses: true,
             ..OutboundOptions::default()
         });
-        let mut place = Self {
+        let place = Self {
             world,
             provider,
             client,
             user,
-            account: uuid::Uuid::nil().into(),
             settings,
             outbound: outbound.unwrap(),
         };
-        place.account = place.connect(db, "ana").await;
+        place.connect(db, "ana").await;
         place
     }
 
@@ -107,6 +131,22 @@ impl Place {
     pub(super) async fn apart(&self, db: &TestDatabase) -> Auth {
         let settings = borrowed(&self.settings);
         open_apart(db, &settings, &self.world.clock).await.unwrap()
+    }
+
+    /// The same instance in a process that can be killed.
+    pub(super) fn process(&self, db: &TestDatabase) -> Process {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let auth = tokio::task::block_in_place(|| runtime.block_on(self.apart(db)));
+        Process {
+            runtime,
+            auth,
+            key: self.client.key.clone(),
+            user: self.user.id,
+        }
     }
 
     /// Reads the default account with the credentials of the client.
@@ -188,12 +228,30 @@ impl Place {
     }
 
     /// Stores the account of a label with tokens of the provider, sealed as they must be.
-    pub(super) async fn connect(&self, db: &TestDatabase, label: &str) -> IntegrationId {
+    pub(super) async fn connect(&self, db: &TestDatabase, label: &str) {
+        let now = self.world.clock.now();
+        let id = IntegrationId::generate(now, &SystemEntropy).unwrap();
+        self.connect_as(db, label, id, None).await;
+    }
+
+    /// Stores new tokens of the provider in an account that is there.
+    pub(super) async fn connect_again(&self, db: &TestDatabase, label: &str) {
+        let stored = self.stored(db, label).await.integration;
+        self.connect_as(db, label, stored.id, Some(stored.version))
+            .await;
+    }
+
+    async fn connect_as(
+        &self,
+        db: &TestDatabase,
+        label: &str,
+        id: IntegrationId,
+        replaced: Option<i64>,
+    ) {
         let now = self.world.clock.now();
         let tokens = self.granted(label).await;
         let store = Store::new(db.db().clone());
         let client_id = self.client.model.id;
-        let id = IntegrationId::generate(now, &SystemEntropy).unwrap();
         let key = store
             .client(client_id)
             .active_data_key()
@@ -265,14 +323,26 @@ impl Place {
             let (row, grant) = (row.clone(), grant.clone());
             Box::pin(async move {
                 let mut scope = ClientTx::new(tx, client_id);
-                let inserted = scope.insert_integration(&row).await?;
-                assert!(matches!(inserted, IntegrationInsert::Done { .. }));
+                if let Some(version) = replaced {
+                    let change = IntegrationChange {
+                        version,
+                        auth_scopes: row.auth_scopes.clone(),
+                        sealed: row.sealed.clone(),
+                        data_key_id: row.data_key_id,
+                        auth_status: AuthStatus::Active,
+                        subject: None,
+                        at: row.updated_at,
+                    };
+                    assert!(scope.update_integration(row.id, &change).await?.is_some());
+                } else {
+                    let inserted = scope.insert_integration(&row).await?;
+                    assert!(matches!(inserted, IntegrationInsert::Done { .. }));
+                }
                 scope.put_grant(&grant).await?;
                 Ok::<_, StoreError>(())
             })
         });
         written.await.unwrap();
-        id
     }
 
     /// What the provider grants to whoever is logged in as a label.
@@ -311,6 +381,65 @@ impl Place {
         let origin = Origin::File("loopback.toml".into());
         Provider::parse(&name, origin, &self.provider.connector_text()).unwrap()
     }
+}
+
+/// A process that can be killed.
+pub(super) struct Process {
+    runtime: tokio::runtime::Runtime,
+    pub(super) auth: Auth,
+    key: String,
+    user: UserId,
+}
+
+impl Process {
+    /// Reads an account.
+    pub(super) fn read(
+        &self,
+        label: &str,
+    ) -> JoinHandle<Result<Option<ThirdPartyIntegrationAuth>, Error>> {
+        let (auth, key) = (self.auth.clone(), self.key.clone());
+        let (user, label) = (self.user, label.to_owned());
+        self.runtime.spawn(async move {
+            let tenant = auth.authenticate_client(&key).await?;
+            tenant
+                .get_specific_or_default_integration(user, CONNECTOR, Some(&label))
+                .await
+        })
+    }
+
+    /// Ends it at once, whatever it does.
+    pub(super) fn kill(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+/// Runs statements that nobody else would.
+pub(super) async fn run(db: &TestDatabase, sql: &'static str) {
+    let ran = db
+        .db()
+        .write(move |tx| Box::pin(async move { tx.batch(sql).await }));
+    ran.await.unwrap();
+}
+
+/// Ends every lease, as time does.
+pub(super) async fn end_leases(db: &TestDatabase) {
+    run(db, "update bosa_refresh_leases set held_until = 0").await;
+}
+
+/// Waits until a condition holds of an account.
+pub(super) async fn until(
+    place: &Place,
+    db: &TestDatabase,
+    label: &str,
+    holds: impl Fn(&IntegrationWithGrant) -> bool,
+) {
+    for _ in 0..12_000 {
+        if holds(&place.stored(db, label).await) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{label} waited in vain");
 }
 
 /// Stores the OAuth client with which the provider knows us.
