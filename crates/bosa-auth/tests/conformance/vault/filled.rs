@@ -23,6 +23,11 @@ pub(crate) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
+/// When access tokens and connections end: in no test.
+fn end() -> Timestamp {
+    "2036-01-02T03:04:05Z".parse().unwrap()
+}
+
 /// What such a server knows of one client.
 pub(crate) struct Server {
     pub(crate) store: Store,
@@ -67,7 +72,7 @@ impl Server {
         let grant = GrantRow {
             integration_id: row.id,
             oauth_client_id: "app".to_owned(),
-            expires_at: now(),
+            expires_at: end(),
             next_refresh_at: token.as_ref().map(|_| now()),
             refresh_token: token,
             refreshed_at: None,
@@ -109,7 +114,7 @@ impl Server {
             access_token: self.seal(ValuePurpose::IntegrationAuth, &of_account(&row), access),
             refresh_token: refresh
                 .map(|token| self.seal(ValuePurpose::RefreshToken, &of_account(&row), token)),
-            expires_at: now(),
+            expires_at: end(),
             next_refresh_at: has_token.then(now),
             at: now(),
         };
@@ -190,8 +195,9 @@ impl Server {
             connector: "github".to_owned(),
             api_key_id: None,
             return_address: None,
+            replaces: false,
             created_at: now(),
-            expires_at: "2027-01-02T03:04:05Z".parse().unwrap(),
+            expires_at: end(),
         };
         let page = KeyedDigest {
             digest: digest(1),
@@ -211,7 +217,7 @@ impl Server {
             let (row, page, departure) = (row.clone(), page.clone(), departure.clone());
             Box::pin(async move {
                 let mut scope = ClientTx::new(tx, client);
-                assert!(scope.begin_connection(&row, &page).await?);
+                assert!(scope.begin_connection(&row, &page, 100).await?);
                 scope.depart(&page.digest, &departure, now()).await
             })
         });
