@@ -17,7 +17,9 @@ const CONNECTION: &str = "bosa-auth-connect-";
 /// Bytes of a state's hash in the name of its cookie.
 const NAME_BYTES: usize = 8;
 
-/// A cookie for a browser: `HttpOnly`, with the path `/`.
+/// A cookie for a browser: `HttpOnly`, with the path `/` and `SameSite=Lax`. It comes along when a
+/// browser is led here from elsewhere, as a provider leads it back and as an application leads it to
+/// our page while another page of ours is open; it does not when another site sends a form.
 #[derive(Debug)]
 pub struct BrowserCookie {
     /// The name.
@@ -28,9 +30,6 @@ pub struct BrowserCookie {
     pub lasts_seconds: i64,
     /// Whether it is sent over TLS only; not on loopback without TLS.
     pub is_secure: bool,
-    /// Whether it comes along when the browser is sent here from elsewhere (`SameSite=Lax`), or only
-    /// from a page of ours (`Strict`).
-    pub comes_from_elsewhere: bool,
 }
 
 /// The cookies that a browser has sent, by name.
@@ -72,7 +71,6 @@ pub(super) fn page_cookie(public_url: &PublicUrl, value: Secret) -> BrowserCooki
         value,
         lasts_seconds: LASTS.as_secs(),
         is_secure: public_url.is_secure(),
-        comes_from_elsewhere: false,
     }
 }
 
@@ -86,7 +84,6 @@ pub(super) fn connection_cookie(
         value,
         lasts_seconds: LASTS.as_secs(),
         is_secure: public_url.is_secure(),
-        comes_from_elsewhere: true,
     }
 }
 

@@ -18,7 +18,8 @@ export async function startProvider() {
   const server = createServer((request, response) => handle(request, response));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  // Another site than the server's: cookies of one are not the other's.
+  const issuer = `http://localhost:${server.address().port}`;
   const events = { refreshes: 0, lost: 0 };
 
   return {
@@ -106,7 +107,7 @@ token_endpoint = "${issuer}/token"
 revocation_endpoint = "${issuer}/token/revocation"
 issuer = "${issuer}"
 discovery = "${issuer}/.well-known/openid-configuration"
-hosts = ["127.0.0.1"]
+hosts = ["localhost"]
 client_authentication = "basic"
 pkce = true
 default_scopes = ["openid", "email", "offline_access"]

@@ -59,8 +59,9 @@ fn nothing() -> Page {
 
 fn unusable() -> Page {
     Page::new(StatusCode::BAD_REQUEST, "This answer cannot be used").text(
-        "It belongs to a connection that has ended, was used already, or was begun in another \
-             browser. Begin again in the application.",
+        "It was used already, took longer than ten minutes, or belongs to a connection that was \
+         begun in another browser. If you have only loaded the page again, what it said before still \
+         holds. Otherwise begin again in the application.",
     )
 }
 

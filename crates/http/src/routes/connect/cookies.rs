@@ -16,13 +16,9 @@ pub(super) fn read(headers: &HeaderMap) -> BrowserCookies {
 
 /// Adds a cookie to an answer.
 pub(super) fn set(headers: &mut HeaderMap, cookie: &BrowserCookie) {
-    let same_site = match cookie.comes_from_elsewhere {
-        true => "Lax",
-        false => "Strict",
-    };
     let secure = if cookie.is_secure { "; Secure" } else { "" };
     let text = Secret::new(format!(
-        "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite={same_site}{secure}",
+        "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
         cookie.name,
         cookie.value.expose(),
         cookie.lasts_seconds,

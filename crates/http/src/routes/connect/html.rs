@@ -8,12 +8,12 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::problem::{Problem, status};
 
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:10vh auto;padding:0 1rem;color:#1b1b1f;background:#fff}h1{font-size:1.4rem}button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.4rem;background:#1c4fd6;color:#fff;cursor:pointer}code{overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{color:#e6e6ea;background:#17171a}}";
+const STYLE: &str = "html{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;overflow-wrap:anywhere;margin:10vh auto;padding:0 1rem;color:#1b1b1f;background:#fff}h1{font-size:1.4rem}button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.4rem;background:#1c4fd6;color:#fff;cursor:pointer}@media(prefers-color-scheme:dark){body{color:#e6e6ea;background:#17171a}}";
 /// Nothing is loaded, run or framed; the style is known by its hash.
 ///
 /// It does not say where forms may lead: browsers apply that to every redirection which follows, and
 /// the provider may send the user on to anywhere.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-mdcOT2w7iR3sm0uWn4yJxy2SbWPSbxxpJnTD60oNO64='; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'sha256-nE7ILa1auualoxWkEmAbtKO0FoQNeVJ4KiXxrtkuzY4='; base-uri 'none'; frame-ancestors 'none'";
 
 /// A page that is being written.
 #[derive(Debug)]
@@ -122,7 +122,8 @@ pub(super) fn refusal(error: Error) -> Response {
     let (title, text) = match kind {
         ErrorKind::NotFound => (
             "This link cannot be used",
-            "It was used already, has ended, or never was one. Begin again in the application.",
+            "It was used already, is older than ten minutes, or is not complete. Begin again in the \
+             application.",
         ),
         ErrorKind::InvalidInput => (
             "Please open the link again",

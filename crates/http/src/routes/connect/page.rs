@@ -76,8 +76,7 @@ fn rendered(page: &ConnectPage) -> Page {
             Part::Plain(". If you go on, its user "),
             user,
             Part::Plain(" will be able to use the account."),
-        ])
-        .text("Go on only if this is you and you have asked for it. If somebody sent you this link, close the page.");
+        ]);
     if !page.scopes.is_empty() {
         let scopes = page.scopes.join(", ");
         rendered = rendered.parts(&[
@@ -86,5 +85,10 @@ fn rendered(page: &ConnectPage) -> Page {
             Part::Name(&scopes),
         ]);
     }
-    rendered.button(&format!("Continue to {provider}"), &page.form_token)
+    rendered
+        .text(
+            "Go on only if you are this user and have asked for it. If somebody sent you this link, \
+             close the page.",
+        )
+        .button(&format!("Continue to {provider}"), &page.form_token)
 }
