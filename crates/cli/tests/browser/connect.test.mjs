@@ -79,6 +79,13 @@ async function connect(page, url, name) {
   await page.waitForURL(`${server.url}/**`);
 }
 
+/// Shows a page of another site than the server's.
+async function openElsewhere(page, body) {
+  const address = "http://localhost:9/";
+  await page.route(address, (route) => route.fulfill({ body, contentType: "text/html" }));
+  await page.goto(address);
+}
+
 /// Asks until the answer is as it should be.
 async function until(what, ask) {
   for (let attempt = 0; attempt < 600; attempt++) {
@@ -119,8 +126,13 @@ test("an account is connected and used, and refreshed when its token has ended",
     const next = await user.credential();
     return next !== first && (await provider.userinfo(next)).claims;
   });
-  assert.ok(provider.events.refreshes >= 1);
+  // The next refresh token was kept, too, or this one would end the login.
+  await until("the next refresh token is used", async () => {
+    await user.credential();
+    return provider.events.refreshes >= 2;
+  });
   assert.equal(provider.events.lost, 0);
+  assert.ok((await user.accounts()).every((account) => account.auth_status === "active"));
 });
 
 test("who says no at the provider is told so in words, and nothing is stored", async () => {
@@ -191,14 +203,10 @@ test("the browser returns to the program that sent it", async () => {
 test("two connections go on side by side in one browser", async () => {
   const user = await newUser("gil@acme.example");
   const { context } = await newPage();
-  // Both links stand on a page of another site, as the application's pages are.
+  // Both links stand on the application's pages, which are another site.
   const open = async () => {
     const page = await context.newPage();
-    const body = `<a href="${await user.begin()}">connect</a>`;
-    await page.route("http://localhost:9/", (route) =>
-      route.fulfill({ body, contentType: "text/html" }),
-    );
-    await page.goto("http://localhost:9/");
+    await openElsewhere(page, `<a href="${await user.begin()}">connect</a>`);
     await page.getByRole("link").click();
     await page.getByRole("button").waitFor();
     return page;
@@ -214,6 +222,30 @@ test("two connections go on side by side in one browser", async () => {
   await first.waitForURL(`${server.url}/**`);
   const names = (await user.accounts()).map((account) => account.user_identifier).sort();
   assert.deepEqual(names, ["gil@provider.example", "other-gil@provider.example"]);
+});
+
+test("another site can neither press the button nor show our page in its own", async () => {
+  const user = await newUser("ivy@acme.example");
+  const { page, context } = await newPage();
+  const url = await user.begin();
+  await page.goto(url);
+  // More than any other site could know.
+  const token = await page.locator("[name=token]").inputValue();
+  const elsewhere = await context.newPage();
+  const form = `<form method="post" action="${url}"><input name="token" value="${token}"><button>`;
+  await openElsewhere(elsewhere, form);
+  await elsewhere.getByRole("button").click();
+  await elsewhere.waitForURL(url);
+  await picture(elsewhere, "10-pressed-from-elsewhere");
+  await says(elsewhere, "Please open the link again");
+
+  const framing = await context.newPage();
+  await openElsewhere(framing, `<iframe src="${url}"></iframe>`);
+  const [, frame] = framing.frames();
+  assert.equal(await frame.locator("button").count(), 0);
+  // The page itself still works.
+  await page.getByRole("button").click();
+  await page.waitForURL(`${provider.issuer}/**`);
 });
 
 test("the account waits for the application where the client wants to complete it", async () => {

@@ -59,6 +59,7 @@ function configuration(redirectUri) {
         response_types: ["code"],
       },
     ],
+    clockTolerance: 0,
     claims: { openid: ["sub"], email: ["email"] },
     cookies: { keys: ["a key for the cookies of one test run"] },
     features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
