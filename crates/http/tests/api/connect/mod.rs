@@ -1,20 +1,26 @@
 //! Connecting an account through its provider, with a browser and a provider that checks what it is
 //! sent.
 
+mod addresses;
+mod attacks;
 mod completion;
+mod ends;
+mod failures;
 mod flow;
+mod reconnect;
 
 use bosa_auth::{NewConnectorSettings, SecretChange};
 use bosa_auth_http::HttpConfig;
 use bosa_auth_testkit::TestDatabase;
 use bosa_auth_testkit::oauth_provider::{CLIENT_ID, CLIENT_SECRET, OAuthProvider};
 use serde_json::{Value, json};
+use url::Url;
 
-use crate::app::{Client, TestApp, User, text};
+use crate::app::{Answer, Client, TestApp, User, text};
 use crate::browser::{Browser, Shown};
 
 pub(super) const CONNECTOR: &str = "loopback";
-const APPLICATION: &str = "https://app.example.com/connected?tab=1";
+pub(super) const APPLICATION: &str = "https://app.example.com/connected?tab=1";
 
 /// A server, a provider, and a user that has an application.
 pub(super) struct Scene {
@@ -30,11 +36,18 @@ impl Scene {
     }
 
     pub(super) async fn with(db: &TestDatabase, provider: OAuthProvider) -> Self {
+        let others = [("BOSA_AUTH_OUTBOUND_PRIVATE_ADDRESSES", "true")];
+        Self::set_up(db, provider, &others).await
+    }
+
+    pub(super) async fn set_up(
+        db: &TestDatabase,
+        provider: OAuthProvider,
+        others: &[(&'static str, &str)],
+    ) -> Self {
         let directory = provider.connector_file(CONNECTOR);
-        let settings = [
-            ("BOSA_AUTH_CONNECTORS_DIR", directory.to_str().unwrap()),
-            ("BOSA_AUTH_OUTBOUND_PRIVATE_ADDRESSES", "true"),
-        ];
+        let mut settings = vec![("BOSA_AUTH_CONNECTORS_DIR", directory.to_str().unwrap())];
+        settings.extend_from_slice(others);
         let app = TestApp::with(db, &settings, HttpConfig::default()).await;
         let client = app.client("acme").await;
         let user = app.user(&client, "ana@acme.test").await;
@@ -80,6 +93,16 @@ impl Scene {
         text(&begun.send().await.data()["url"])
     }
 
+    /// Asks for a connection.
+    pub(super) async fn ask(&self, body: Value) -> Answer {
+        let path = format!("/connectors/{CONNECTOR}/integrations");
+        self.app
+            .post(&path, body)
+            .token(&self.user.token)
+            .send()
+            .await
+    }
+
     /// From the page to the provider and back, up to the address that the provider sends the browser
     /// to.
     pub(super) async fn go_to_the_provider(&self, browser: &mut Browser, url: &str) -> String {
@@ -116,6 +139,33 @@ impl Scene {
             .await;
         me.data()["integrations"].as_array().unwrap().clone()
     }
+}
+
+/// Asserts that a browser got the page that repeats nothing, whatever it brought.
+#[track_caller]
+pub(super) fn assert_fixed(shown: &Shown, brought: &str) {
+    let page = shown.page(400);
+    assert!(page.contains("This answer cannot be used"), "{page}");
+    let url = Url::parse(brought).unwrap();
+    for (_, value) in url.query_pairs() {
+        let is_shown = value.len() > 3 && page.contains(value.as_ref());
+        assert!(!is_shown, "{value}: {page}");
+    }
+    assert_eq!(shown.header("set-cookie"), "");
+}
+
+/// An address with another value of a parameter.
+pub(super) fn with(address: &str, name: &str, value: &str) -> String {
+    let mut url = Url::parse(address).unwrap();
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let mut query = url.query_pairs_mut();
+    query.clear();
+    for (known, old) in pairs {
+        let value = if known == name { value } else { &old };
+        query.append_pair(&known, value);
+    }
+    drop(query);
+    url.into()
 }
 
 /// To the application of the client.
