@@ -16,9 +16,12 @@ use crate::instance::root_key;
 #[derive(Debug)]
 pub(crate) struct DigestKeys(ArcSwap<Opened>);
 
+/// A key with its id.
+pub(crate) type NamedKey = (DigestKeyId, Arc<DigestKey>);
+
 #[derive(Debug)]
 struct Opened {
-    active: (DigestKeyId, Arc<DigestKey>),
+    active: NamedKey,
     by_id: HashMap<DigestKeyId, Arc<DigestKey>>,
 }
 
@@ -42,7 +45,7 @@ impl DigestKeys {
     }
 
     /// The key that new digests are made with.
-    pub(crate) fn active(&self) -> (DigestKeyId, Arc<DigestKey>) {
+    pub(crate) fn active(&self) -> NamedKey {
         self.0.load().active.clone()
     }
 
@@ -52,6 +55,15 @@ impl DigestKeys {
         let opened = self.0.load();
         let (id, key) = &opened.active;
         f(*id, key)
+    }
+
+    /// The key that new digests are made with, and those that only verify.
+    pub(crate) fn active_and_former(&self) -> (NamedKey, Vec<NamedKey>) {
+        let opened = self.0.load();
+        let active = opened.active.clone();
+        let others = opened.by_id.iter().filter(|(id, _)| **id != active.0);
+        let former = others.map(|(id, key)| (*id, key.clone())).collect();
+        (active, former)
     }
 
     /// A key by its id; read again from the database when it is not known here yet.
@@ -86,7 +98,7 @@ impl DigestKeys {
     }
 
     /// All keys that are open, the active one first.
-    pub(crate) fn all(&self) -> Vec<(DigestKeyId, Arc<DigestKey>)> {
+    pub(crate) fn all(&self) -> Vec<NamedKey> {
         let opened = self.0.load();
         let (active, _) = opened.active;
         let others = opened.by_id.iter().filter(|(id, _)| **id != active);

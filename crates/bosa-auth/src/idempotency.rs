@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bosa_auth_core::{Actor, AuditEvent, Digest, DigestKeyId, Secret, keyed_digest};
+use bosa_auth_core::{Actor, AuditEvent, Digest, DigestKey, DigestKeyId, Secret, keyed_digest};
 use bosa_auth_store::StoreError;
 use bosa_auth_store::idempotency::{IdempotencyRow, IdempotencyScope};
 use uuid::Uuid;
@@ -52,22 +52,23 @@ impl IdempotencyKey {
             Some(id) => format!("{}:{id}", actor.kind()),
             None => actor.kind().to_owned(),
         };
-        let (digest_key_id, digest_key) = inner.digest_keys.active();
-        let parts = [
+        let key = [
             caller.as_bytes(),
             self.route.as_bytes(),
             self.key.expose().as_bytes(),
         ];
+        let request = [self.request.expose().as_bytes()];
+        let under = |(digest_key_id, digest_key): (_, Arc<DigestKey>)| Digests {
+            digest_key_id,
+            key: keyed_digest(&digest_key, KEY_LABEL, &key),
+            request: keyed_digest(&digest_key, REQUEST_LABEL, &request),
+        };
+        let (active, former) = inner.digest_keys.active_and_former();
         IdempotencyRecord {
             route: self.route,
-            key_digest: keyed_digest(&digest_key, KEY_LABEL, &parts),
-            request_digest: keyed_digest(
-                &digest_key,
-                REQUEST_LABEL,
-                &[self.request.expose().as_bytes()],
-            ),
+            active: under(active),
+            former: former.into_iter().map(under).collect(),
             caller,
-            digest_key_id,
             resource,
         }
     }
@@ -103,10 +104,18 @@ impl Idempotency {
 pub(crate) struct IdempotencyRecord {
     caller: String,
     route: &'static str,
-    key_digest: Digest,
-    request_digest: Digest,
-    digest_key_id: DigestKeyId,
+    active: Digests,
+    /// Under the keys that only verify: an earlier request may have come before they were replaced.
+    former: Vec<Digests>,
     resource: Uuid,
+}
+
+/// A key and its request under one digest key.
+#[derive(Debug)]
+struct Digests {
+    digest_key_id: DigestKeyId,
+    key: Digest,
+    request: Digest,
 }
 
 impl IdempotencyRecord {
@@ -123,23 +132,34 @@ impl IdempotencyRecord {
 
     /// Whether a record of the same key is of the same request.
     pub(crate) fn is_same_request(&self, stored: &IdempotencyRow) -> bool {
-        self.request_digest.matches(&stored.request_digest)
+        std::iter::once(&self.active)
+            .chain(&self.former)
+            .filter(|digests| digests.digest_key_id == stored.digest_key_id)
+            .any(|digests| digests.request.matches(&stored.request_digest))
     }
 
     pub(crate) fn row(&self, event: &AuditEvent) -> (IdempotencyScope, IdempotencyRow) {
-        let scope = IdempotencyScope {
-            caller: self.caller.clone(),
-            route: self.route.to_owned(),
-            key_digest: (*self.key_digest.as_bytes()).into(),
-        };
         let row = IdempotencyRow {
-            request_digest: (*self.request_digest.as_bytes()).into(),
-            digest_key_id: self.digest_key_id,
+            request_digest: (*self.active.request.as_bytes()).into(),
+            digest_key_id: self.active.digest_key_id,
             operation_id: event.id,
             status: 200,
             resource_id: Some(self.resource.to_string()),
             created_at: event.at,
         };
-        (scope, row)
+        (self.scope(&self.active), row)
+    }
+
+    /// Where an earlier request may have left its record, under keys that only verify.
+    pub(crate) fn former_scopes(&self) -> impl Iterator<Item = IdempotencyScope> {
+        self.former.iter().map(|digests| self.scope(digests))
+    }
+
+    fn scope(&self, digests: &Digests) -> IdempotencyScope {
+        IdempotencyScope {
+            caller: self.caller.clone(),
+            route: self.route.to_owned(),
+            key_digest: (*digests.key.as_bytes()).into(),
+        }
     }
 }

@@ -125,9 +125,9 @@ pub use global::{initialize_authentication_db, shutdown};
 pub use idempotency::IdempotencyKey;
 pub use model::*;
 pub use operator::{
-    ConnectorKeyInfo, DataKeyAges, DigestKeyInfo, RekeyEnd, RekeyOptions, RekeyProgress,
-    RekeyReport, RekeyStatus, RewrappedKeys, RootKeyInfo, VaultCounts, VaultReport, VaultStatus,
-    WrapReport,
+    ConnectorKeyInfo, DataKeyAges, DependentCredential, DigestKeyInfo, EndedCredentials, RekeyEnd,
+    RekeyOptions, RekeyProgress, RekeyReport, RekeyStatus, RetireDigestKey, RewrappedKeys,
+    RootKeyInfo, VaultCounts, VaultReport, VaultStatus, WrapReport,
 };
 pub use principal::{CurrentUser, Operator, Tenant};
 pub use readiness::Readiness;

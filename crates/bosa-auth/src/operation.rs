@@ -51,6 +51,8 @@ pub(crate) enum Settled<T> {
 #[must_use]
 pub(crate) struct Opening {
     record: Option<Later>,
+    /// Whether there are records under keys that only verify.
+    former: Vec<Later>,
     audit: Later,
 }
 
@@ -69,8 +71,14 @@ impl Operation {
             let (scope, row) = record.row(&self.event);
             idempotency::insert_later(tx, &scope, &row)
         });
+        let former = self
+            .record
+            .iter()
+            .flat_map(IdempotencyRecord::former_scopes);
+        let former = former.map(|scope| idempotency::look_later(tx, &scope));
         Opening {
             record,
+            former: former.collect(),
             audit: audit::record_later(tx, &self.event),
         }
     }
@@ -94,7 +102,12 @@ impl Operation {
             (Written::Earlier(_), _) => return Ok(Settled::Before),
         };
         let (scope, _) = record.row(&self.event);
-        let stored = idempotency::load(&inner.store, &scope).await?;
+        let mut stored = idempotency::load(&inner.store, &scope).await?;
+        for scope in record.former_scopes() {
+            if stored.is_none() {
+                stored = idempotency::load(&inner.store, &scope).await?;
+            }
+        }
         // It was forgotten at this moment.
         let stored = stored.ok_or_else(|| IdempotencyRecord::explain(StoreError::Busy.into()))?;
         if stored.operation_id == self.event.id {
@@ -120,8 +133,12 @@ impl Opening {
     /// The failure of the statements that name the write.
     pub(crate) fn earlier(&self, tx: &mut Tx) -> Result<Option<Earlier>> {
         let is_there = |statement| Ok::<_, StoreError>(tx.changed(statement)? == 0);
+        let mut is_former = false;
+        for statement in &self.former {
+            is_former |= tx.changed(statement)? > 0;
+        }
         let earlier = match &self.record {
-            Some(record) if is_there(record)? => Some(Earlier::Request),
+            Some(record) if is_former || is_there(record)? => Some(Earlier::Request),
             _ if is_there(&self.audit)? => Some(Earlier::Attempt),
             _ => None,
         };

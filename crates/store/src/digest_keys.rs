@@ -25,10 +25,10 @@ pub struct DigestKeyRow {
     pub created_at: Timestamp,
 }
 
-/// How much depends on a digest key, beside records of requests, which are kept for a day.
+/// How much depends on a digest key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DigestKeyUse {
-    /// API keys that are not revoked.
+    /// API keys that work.
     pub api_keys: i64,
     /// Users whose secret is a digest.
     pub users: i64,
@@ -36,6 +36,8 @@ pub struct DigestKeyUse {
     pub connect_states: i64,
     /// Accounts that wait for their code.
     pub completions: i64,
+    /// Records of requests that named an idempotency key, which are kept for a day.
+    pub requests: i64,
 }
 
 /// Lists all digest keys, oldest first.
@@ -107,7 +109,7 @@ pub async fn reseal(
     Ok(tx.execute(RESEAL, values).await? == 1)
 }
 
-/// Removes a digest key that nothing depends on; false when there is none.
+/// Removes a digest key that nothing depends on; false when there is none or it is the active one.
 ///
 /// # Errors
 /// [`StoreError::ForeignKey`] while a credential depends on it.
@@ -115,12 +117,16 @@ pub async fn delete(tx: &mut Tx, id: DigestKeyId) -> Result<bool, StoreError> {
     Ok(tx.execute(DELETE, params![id]).await? == 1)
 }
 
-/// Counts what depends on a digest key.
+/// Counts what depends on a digest key at `at`. Clients that are being deleted do not count.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn usage(mut source: impl Source, id: DigestKeyId) -> Result<DigestKeyUse, StoreError> {
-    let Some(row) = source.row(USAGE, params![id]).await? else {
+pub async fn usage(
+    mut source: impl Source,
+    id: DigestKeyId,
+    at: Timestamp,
+) -> Result<DigestKeyUse, StoreError> {
+    let Some(row) = source.row(USAGE, params![id, at]).await? else {
         return Ok(DigestKeyUse::default());
     };
     let mut columns = Columns::of(&row);
@@ -129,6 +135,7 @@ pub async fn usage(mut source: impl Source, id: DigestKeyId) -> Result<DigestKey
         users: columns.next()?,
         connect_states: columns.next()?,
         completions: columns.next()?,
+        requests: columns.next()?,
     })
 }
 
@@ -152,10 +159,14 @@ statements! {
         on conflict (state) where state = 'active' do nothing";
     RESEAL = "update bosa_digest_keys set root_key_id = $3, sealed = $4 where id = $1 and sealed = $2";
     DEMOTE = "update bosa_digest_keys set state = 'verifying' where state = 'active' and id = $1";
-    DELETE = "delete from bosa_digest_keys where id = $1";
+    DELETE = "delete from bosa_digest_keys where id = $1 and state = 'verifying'";
     USAGE = "select \
-        (select count(*) from bosa_api_keys where digest_key_id = $1 and revoked_at is null), \
-        (select count(*) from bosa_users where digest_key_id = $1), \
+        (select count(*) from bosa_api_keys k join bosa_clients c on c.id = k.client_id \
+        where k.digest_key_id = $1 and k.revoked_at is null \
+        and (k.expires_at is null or k.expires_at > $2) and c.state <> 'deleting'), \
+        (select count(*) from bosa_users u join bosa_clients c on c.id = u.client_id \
+        where u.digest_key_id = $1 and c.state <> 'deleting'), \
         (select count(*) from bosa_connect_states where digest_key_id = $1), \
-        (select count(*) from bosa_integration_grants where completion_digest_key_id = $1)";
+        (select count(*) from bosa_integration_grants where completion_digest_key_id = $1), \
+        (select count(*) from bosa_idempotency where digest_key_id = $1)";
 }

@@ -55,6 +55,15 @@ pub fn insert_later(tx: &mut Tx, scope: &IdempotencyScope, row: &IdempotencyRow)
     tx.later(INSERT, values(scope, row))
 }
 
+/// Looks with the next statement whether there is a record, and keeps it to the end of the transaction:
+/// a row changed means that there is one, and that nothing of this transaction may be kept.
+pub fn look_later(tx: &mut Tx, scope: &IdempotencyScope) -> Later {
+    tx.later(
+        LOOK,
+        params![&scope.caller, &scope.route, &scope.key_digest],
+    )
+}
+
 /// Reads what is kept of a request.
 ///
 /// # Errors
@@ -109,6 +118,7 @@ statements! {
     INSERT = "insert into bosa_idempotency (caller, route, key_digest, request_digest, digest_key_id, \
         operation_id, status, resource_id, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         on conflict (caller, route, key_digest) do nothing";
+    LOOK = "update bosa_idempotency set status = status where caller = $1 and route = $2 and key_digest = $3";
     LOAD = "select request_digest, digest_key_id, operation_id, status, resource_id, created_at \
         from bosa_idempotency where caller = $1 and route = $2 and key_digest = $3";
     PRUNE = "delete from bosa_idempotency where (caller, route, key_digest) in \

@@ -23,6 +23,7 @@ mod connector_settings;
 mod counts;
 pub mod data_keys;
 pub mod db;
+pub mod digest_key_end;
 pub mod digest_keys;
 pub mod error;
 mod grant_changes;
@@ -63,6 +64,7 @@ pub use data_keys::{DataKeyAges, DataKeyRow, DataKeyUse};
 pub use db::{
     BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileWatch, Later, Listener, Param, Row, Tx,
 };
+pub use digest_key_end::{DependentApiKey, DependentUser};
 pub use digest_keys::{DigestKeyRow, DigestKeyUse};
 pub use error::StoreError;
 pub use grant_changes::Refreshed;

@@ -15,6 +15,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         crate::connector_settings::STATEMENTS,
         crate::counts::STATEMENTS,
         crate::data_keys::STATEMENTS,
+        crate::digest_key_end::STATEMENTS,
         crate::digest_keys::STATEMENTS,
         crate::grant_changes::STATEMENTS,
         crate::grants::STATEMENTS,

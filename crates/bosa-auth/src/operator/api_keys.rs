@@ -41,10 +41,12 @@ impl Operator {
         if scopes.is_empty() {
             return Err(Error::invalid("scopes", "must name at least one scope"));
         }
-        let (text, row) =
-            new_api_key(&inner, client_id, &client.name, scopes, new.expires_at, now)?;
-        self.insert_key(row, text, AuditAction::ApiKeyCreate, None)
-            .await
+        let make = || {
+            let (name, end) = (&client.name, new.expires_at);
+            let (text, row) = new_api_key(&inner, client_id, name, scopes, end, now)?;
+            Ok((text, row, AuditAction::ApiKeyCreate, None))
+        };
+        self.insert_key(make).await
     }
 
     /// Lists the API keys of a client, ended ones included.
@@ -97,13 +99,15 @@ impl Operator {
         let end = now
             .checked_add(SignedDuration::from_secs(i64::from(overlap_seconds)))
             .map_err(Error::internal)?;
-        let (text, row) = new_api_key(&inner, client_id, &client.name, old.scopes, None, now)?;
         let ends = match overlap_seconds {
             0 => Ends::Now(key_id),
             _ => Ends::At(key_id, end),
         };
-        self.insert_key(row, text, AuditAction::ApiKeyRotate, Some(ends))
-            .await
+        let make = || {
+            let (text, row) = new_api_key(&inner, client_id, &client.name, old.scopes, None, now)?;
+            Ok((text, row, AuditAction::ApiKeyRotate, Some(ends)))
+        };
+        self.insert_key(make).await
     }
 
     /// Ends an API key at once; true when this call ended it.
@@ -143,13 +147,18 @@ impl Operator {
             .await
     }
 
-    /// Writes a new key; with `ends`, a predecessor ends at the given time.
-    async fn insert_key(
+    /// Makes a new key and writes it; with `ends`, a predecessor ends at the given time.
+    async fn insert_key(&self, make: impl Fn() -> Result<NewKey>) -> Result<Created<ApiKeyModel>> {
+        let made = self.insert_key_once(make()?).await;
+        match self.auth.inner.unless_keys_were_replaced(made).await? {
+            Some(made) => Ok(made),
+            None => self.insert_key_once(make()?).await,
+        }
+    }
+
+    async fn insert_key_once(
         &self,
-        row: ApiKeyRow,
-        text: Secret,
-        action: AuditAction,
-        ends: Option<Ends>,
+        (text, row, action, ends): NewKey,
     ) -> Result<Created<ApiKeyModel>> {
         let inner = self.auth.inner.clone();
         let client_id = row.client_id;
@@ -219,6 +228,9 @@ impl Operator {
         }
     }
 }
+
+/// A new key's text and row, the act that makes it, and how its predecessor ends.
+type NewKey = (Secret, ApiKeyRow, AuditAction, Option<Ends>);
 
 /// How a rotated key comes to its end.
 #[derive(Debug, Clone, Copy)]

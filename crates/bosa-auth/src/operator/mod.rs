@@ -8,7 +8,7 @@ mod vault;
 
 use api_keys::new_api_key;
 pub(crate) use clients::model as client_model;
-pub use digest_keys::DigestKeyInfo;
+pub use digest_keys::{DependentCredential, DigestKeyInfo, EndedCredentials, RetireDigestKey};
 pub use root_keys::{RewrappedKeys, RootKeyInfo};
 pub use vault::{
     ConnectorKeyInfo, DataKeyAges, RekeyEnd, RekeyOptions, RekeyProgress, RekeyReport, RekeyStatus,

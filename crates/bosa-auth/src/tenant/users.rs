@@ -31,11 +31,19 @@ impl Tenant {
     /// identifier is taken. `PermissionDenied`: the key lacks `users:write`.
     pub async fn create_user(&self, new: NewUser) -> Result<Created<UserModel>> {
         self.require(Scope::UsersWrite)?;
+        let made = self.create_user_once(&new).await;
+        match self.auth.inner.unless_keys_were_replaced(made).await? {
+            Some(made) => Ok(made),
+            None => self.create_user_once(&new).await,
+        }
+    }
+
+    async fn create_user_once(&self, new: &NewUser) -> Result<Created<UserModel>> {
         let inner = self.auth.inner.clone();
         let identifier = Identifier::parse(&new.identifier)?;
         let now = inner.clock.now();
         let id = UserId::generate(now, inner.entropy.as_ref())?;
-        let (text, secret) = match new.secret {
+        let (text, secret) = match &new.secret {
             None => self.generated_secret(id, identifier.as_str())?,
             Some(chosen) => {
                 let chosen = ChosenSecret::parse(chosen.expose())?;
@@ -277,6 +285,14 @@ impl Tenant {
     /// `users:credentials`.
     pub async fn reset_user_secret(&self, user_id: UserId) -> Result<UserModel> {
         self.require(Scope::UsersCredentials)?;
+        let reset = self.reset_user_secret_once(user_id).await;
+        match self.auth.inner.unless_keys_were_replaced(reset).await? {
+            Some(reset) => Ok(reset),
+            None => self.reset_user_secret_once(user_id).await,
+        }
+    }
+
+    async fn reset_user_secret_once(&self, user_id: UserId) -> Result<UserModel> {
         let mut user = self.user_or_not_found(user_id).await?;
         let (text, secret) = self.generated_secret(user_id, &user.identifier)?;
         user.secret_preview = secret.preview.clone().unwrap_or_default();

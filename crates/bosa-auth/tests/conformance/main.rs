@@ -13,6 +13,7 @@ mod backup;
 mod cache;
 mod clients;
 mod connector_settings;
+mod digest_keys;
 mod dump;
 mod granted;
 mod hostile;

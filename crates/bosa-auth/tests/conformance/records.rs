@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use bosa_auth::{
-    ClientUpdate, IntegrationUpdate, NewApiKey, NewConnectorSettings, NewUser, SecretChange,
-    ThirdPartyIntegrationAuth, UserUpdate,
+    ClientUpdate, IntegrationUpdate, NewApiKey, NewConnectorSettings, NewUser, RetireDigestKey,
+    SecretChange, ThirdPartyIntegrationAuth, UserUpdate,
 };
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
@@ -96,6 +96,9 @@ on_every_database! {
         let key = leaves!(operator.rotate_signing_key(None), "signing_key.rotate",);
         leaves!(operator.rotate_signing_key(None), "signing_key.rotate",);
         leaves!(operator.retire_signing_key(&key.kid), "signing_key.retire", "signing_key");
+        let former = operator.digest_keys().await.unwrap().remove(0).id;
+        leaves!(operator.rotate_digest_key(), "digest_key.rotate", "digest_key");
+        leaves!(operator.retire_digest_key(&former, RetireDigestKey::Unused), "digest_key.retire", "digest_key");
         leaves!(operator.activate_root_key("k2"), "root_key.activate", "root_key");
         leaves!(operator.activate_root_key("k1"), "root_key.activate", "root_key");
         leaves!(operator.retire_root_key("k2"), "root_key.retire", "root_key");

@@ -92,6 +92,11 @@ on_every_database! {
         assert!(twice!(world, db, operator.revoke_api_key(id, key.id), answer).unwrap());
         assert!(!twice!(world, db, operator.revoke_api_key(id, key.id), answer).unwrap());
 
+        let shown = |result: &Result<bosa_auth::DigestKeyInfo, Error>| result.as_ref().unwrap().id.clone();
+        twice!(world, db, operator.rotate_digest_key(), shown).unwrap();
+        let shown = |result: &Result<bosa_auth::RootKeyInfo, Error>| result.as_ref().unwrap().id.clone();
+        twice!(world, db, operator.activate_root_key("k1"), shown).unwrap();
+
         let tenant = operator.tenant(id).await.unwrap();
         let new = || NewUser { identifier: "ana".into(), secret: None };
         let with_secret = |user: &bosa_auth::UserModel| (user.id, user.secret.expose().to_owned());

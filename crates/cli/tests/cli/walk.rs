@@ -239,6 +239,37 @@ on_every_database! {
         assert_eq!(listed.as_array().unwrap().len(), 2);
     }
 
+    async fn digest_keys_are_rotated_and_retired(db: TestDatabase) {
+        let world = World::initialized(&db);
+        world.run(&["client", "create", "acme"]).expect(0);
+        world.run(&["user", "create", "ana", "--client", "acme"]).expect(0);
+        let first = world.json(&["digest-key", "list"]);
+        let former = text(&first[0], "id").to_owned();
+        world.run(&["digest-key", "retire", &former]).refused(2);
+        world.run(&["digest-key", "retire", &former, "--end-credentials", "--yes"]).refused(2);
+        let rotated = world.json(&["digest-key", "rotate"]);
+        assert_eq!((&rotated["is_active"], &rotated["used_by"]), (&json!(true), &json!(0)));
+        let names = ["api_keys", "connections", "created_at", "id", "is_active", "requests", "used_by", "users"];
+        assert_eq!(members(&rotated), names);
+
+        let retire = ["digest-key", "retire", former.as_str()];
+        let shown = world.run(&retire).expect(4);
+        assert!(shown.stdout.contains("acme") && shown.stderr.contains("--end-credentials"), "{shown:?}");
+        let shown = world.run(&[&retire[..], &["--output", "json"]].concat()).json(4);
+        assert_eq!(shown["retired"], false);
+        let kinds: Vec<_> = shown["credentials"].as_array().unwrap().iter().map(|one| text(one, "kind")).collect();
+        assert_eq!(kinds, ["api_key", "user"]);
+        assert_eq!(members(&shown["credentials"][1]), ["client", "client_id", "id", "kind", "name"]);
+        world.run(&[&retire[..], &["--end-credentials"]].concat()).expect(2);
+        let ended = world.json(&[&retire[..], &["--end-credentials", "--yes"]].concat());
+        assert_eq!(ended["retired"], true);
+        assert_eq!(ended["credentials"].as_array().unwrap().len(), 2);
+        world.run(&[&retire[..], &["--yes"]].concat()).refused(3);
+        let keys = world.json(&["key", "list", "--client", "acme"]);
+        assert!(keys[0]["revoked_at"].is_number() || keys[0]["revoked_at"].is_string());
+        assert_eq!(world.json(&["digest-key", "list"]).as_array().unwrap().len(), 1);
+    }
+
     async fn what_the_operator_looks_after_is_listed(db: TestDatabase) {
         let world = World::initialized(&db);
         world.run(&["client", "create", "acme"]).expect(0);

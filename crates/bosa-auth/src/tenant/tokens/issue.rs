@@ -26,6 +26,14 @@ impl Tenant {
     /// `PermissionDenied`: the key lacks `users:credentials`.
     pub async fn create_token(&self, user_id: UserId) -> Result<Created<TokenModel>> {
         self.require(Scope::UsersCredentials)?;
+        let issued = self.create_token_once(user_id).await;
+        match self.auth.inner.unless_keys_were_replaced(issued).await? {
+            Some(issued) => Ok(issued),
+            None => self.create_token_once(user_id).await,
+        }
+    }
+
+    async fn create_token_once(&self, user_id: UserId) -> Result<Created<TokenModel>> {
         let inner = self.auth.inner.clone();
         let user = inner.store.client(self.id()).user_reading(user_id);
         let readings = (user, signing_keys::active_reading());

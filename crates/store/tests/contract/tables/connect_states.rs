@@ -181,13 +181,13 @@ on_every_database! {
             digest_keys::replace_active(tx, id(DIGEST_KEY), &digest_key(0xd2)).await
         });
         assert_eq!(replaced, Ok(true));
-        let usage = digest_keys::usage(&store, id(DIGEST_KEY)).await.unwrap();
+        let usage = digest_keys::usage(&store, id(DIGEST_KEY), at(1)).await.unwrap();
         assert_eq!((usage.connect_states, usage.completions), (4, 2));
         // One that leaves its page takes the newest key along.
         let mut leaving = departure(&ours, PAGE);
         leaving.state.key_id = id(0xd2);
         assert_eq!(depart(&store, &ours, PAGE, leaving.clone(), 1).await, Ok(true));
-        assert_eq!(digest_keys::usage(&store, id(0xd2)).await.unwrap().connect_states, 1);
+        assert_eq!(digest_keys::usage(&store, id(0xd2), at(1)).await.unwrap().connect_states, 1);
         let found = consume(&store, leaving.state.digest).await.unwrap();
         assert_eq!(found.cookie.key_id, id(0xd2));
         let rewritten = write!(store, [ours, theirs] tx => {

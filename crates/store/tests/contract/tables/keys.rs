@@ -38,7 +38,7 @@ on_every_database! {
         let former: DigestKeyId = id(DIGEST_KEY);
         let found = digest_keys::find(&store, former).await.unwrap().unwrap();
         assert_eq!(found.state, KeyState::Verifying);
-        let usage = digest_keys::usage(&store, former).await.unwrap();
+        let usage = digest_keys::usage(&store, former, at(1)).await.unwrap();
         assert_eq!((usage.api_keys, usage.users), (2, 2));
         let refused = write!(store, [] tx => digest_keys::delete(tx, id(DIGEST_KEY)).await);
         assert_eq!(refused, Err(StoreError::ForeignKey));
