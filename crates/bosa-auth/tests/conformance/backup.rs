@@ -82,7 +82,9 @@ on_every_database! {
                 let auth = target.open().await;
                 let ana = auth.get_user_service().get_user_by_identifier(&client.key, "ana").await.unwrap();
                 let service = auth.third_party_integration_service();
-                let github = service.get_integration(client.model.id, ana.id, "github").await.unwrap().unwrap();
+                // As it was restored: nothing is asked of the provider.
+                let accounts = service.get_integrations(client.model.id, ana.id).await.unwrap();
+                let github = &accounts[0];
                 assert_eq!((github.auth_status, github.auth_string.expose()), (status, "gho_secret"));
             }
         }

@@ -172,7 +172,7 @@ on_every_database! {
     async fn probes_and_the_version_answer_without_a_credential(db: TestDatabase) {
         let app = TestApp::new(&db).await;
         assert_eq!(app.get("/healthz").send().await.data(), json!({ "status": "ok" }));
-        let ready = json!({ "database": true, "migrations": true, "keys": true, "stale": false });
+        let ready = json!({ "database": true, "migrations": true, "keys": true, "missing_root_key": null, "stale": false });
         assert_eq!(app.get("/readyz").send().await.data(), ready);
         assert_eq!(app.get("/version").send().await.data()["name"], "bosa-auth");
         app.auth.close().await.unwrap();
