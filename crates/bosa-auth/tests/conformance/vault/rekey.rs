@@ -14,7 +14,14 @@ use crate::support::World;
 /// Two clients with two accounts each that were connected, one that was stored, a secret and a
 /// connection that was begun; and a secret of the deployment.
 pub(crate) async fn filled(db: &TestDatabase) -> (World, Vec<Server>) {
-    let world = World::new(db).await;
+    filled_with(db, &[]).await
+}
+
+pub(crate) async fn filled_with(
+    db: &TestDatabase,
+    settings: &[(&'static str, &str)],
+) -> (World, Vec<Server>) {
+    let world = World::with(db, settings).await;
     let mut servers = Vec::new();
     for name in ["acme", "foreign"] {
         let client = world.client(name).await;
@@ -67,7 +74,7 @@ async fn stopped_after<F: Future>(polls: u32, future: F) -> Option<F::Output> {
     .await
 }
 
-fn assert_all_new(before: &Opened, after: &Opened) {
+pub(crate) fn assert_all_new(before: &Opened, after: &Opened) {
     assert_eq!(after.values, before.values, "every value is what it was");
     assert_eq!(after.keys.len(), before.keys.len());
     let old: Vec<_> = before.keys.iter().map(|key| key.id).collect();
