@@ -4,14 +4,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bosa_auth_core::Timestamp;
+use bosa_auth_core::{Actor, AuditAction, Timestamp};
 use bosa_auth_store::nodes::{self, NodeRow};
-use bosa_auth_store::{BoxFuture, StoreError, Tx, changes, clients, idempotency, tokens};
+use bosa_auth_store::{
+    AccountPlace, BoxFuture, ClientTx, NeedsReauth, StoreError, Tx, changes, clients,
+    connect_states, grants, idempotency, tokens,
+};
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
 use crate::auth::{Auth, Inner};
+use crate::connecting::LASTS;
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 
 /// How often what waits in memory is written.
 const TICK: Duration = Duration::from_secs(5);
@@ -22,7 +27,12 @@ const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_IDEMPOTENCY: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_CHANGES: SignedDuration = SignedDuration::from_hours(24 * 7);
 const KEEP_NODES: SignedDuration = SignedDuration::from_hours(24);
+/// How long after their end connections that were begun are kept, and accounts that wait for a code:
+/// other processes may have slower clocks.
+const KEEP_CONNECTIONS: SignedDuration = SignedDuration::from_mins(10);
 const PRUNE_BATCH: u32 = 1000;
+/// Why an account that was there before must be connected again.
+const NOT_COMPLETED: &str = "the connection was not completed in time";
 
 /// The background task of one handle.
 #[derive(Debug, Default)]
@@ -146,6 +156,58 @@ impl Inner {
         self.prune_batches(move |tx| Box::pin(changes::prune(tx, feed, PRUNE_BATCH)))
             .await?;
         self.prune_batches(move |tx| Box::pin(tokens::prune(tx, ended, PRUNE_BATCH)))
+            .await?;
+        let ended = before(now, KEEP_CONNECTIONS);
+        self.prune_batches(move |tx| Box::pin(connect_states::prune(tx, ended, PRUNE_BATCH)))
+            .await?;
+        self.end_uncompleted(ended).await
+    }
+
+    /// Ends the accounts whose codes nobody has brought in time.
+    async fn end_uncompleted(&self, before: Timestamp) -> Result<()> {
+        loop {
+            let places = grants::uncompleted(&self.store, before, PRUNE_BATCH).await?;
+            let is_last = places.len() < PRUNE_BATCH as usize;
+            for place in places {
+                self.end_uncompleted_account(place, before).await?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn end_uncompleted_account(&self, place: AccountPlace, before: Timestamp) -> Result<()> {
+        let detail = serde_json::json!({ "connector": place.connector, "reason": NOT_COMPLETED });
+        let event = self.event(
+            &Actor::Library,
+            AuditAction::IntegrationDelete,
+            Some(place.client_id),
+            Some(place.user_id.as_uuid()),
+            Some(detail.to_string()),
+        )?;
+        let ended = NeedsReauth {
+            reason: NOT_COMPLETED.to_owned(),
+            at: event.at,
+        };
+        let act = Arc::new((place, ended, Operation::new(event, None)));
+        self.store
+            .write(move |tx| {
+                let act = act.clone();
+                Box::pin(async move {
+                    let (place, ended, operation) = act.as_ref();
+                    let opening = operation.open(tx);
+                    let mut scope = ClientTx::new(&mut *tx, place.client_id);
+                    let done = scope
+                        .end_uncompleted(place, before, LASTS.unsigned_abs(), ended)
+                        .await;
+                    // Completed, deleted or begun anew at this moment: then nothing is on record.
+                    if opening.earlier(tx)?.is_none() && !done? {
+                        tx.discard();
+                    }
+                    Ok(())
+                })
+            })
             .await
     }
 

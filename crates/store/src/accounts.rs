@@ -3,12 +3,15 @@
 //! Every change first updates the set's row, which serialises the changes of one set on both
 //! databases.
 
+use std::time::Duration;
+
 use bosa_auth_core::{AuthStatus, DataKeyId, IntegrationId, Timestamp, UserId};
 
 use crate::client_tx::ClientScope;
 use crate::columns::{Opaque, statements};
 use crate::db::Tx;
 use crate::error::StoreError;
+use crate::grants::{AccountPlace, NeedsReauth};
 use crate::integrations::{self, IntegrationRow, integration_columns};
 use crate::params;
 
@@ -225,6 +228,42 @@ impl ClientScope<&mut Tx> {
         }
         Ok(Some(deleted))
     }
+
+    /// Removes an account that was connected for the first time and whose code ended before `before`
+    /// without being brought, or ends the wait of one that was there before: it must be connected again.
+    /// False, having changed nothing, when it waits for no such code any more.
+    ///
+    /// `lasts` is how long a code is good. As with every deletion, the newest remaining account takes the
+    /// place of a default that goes.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn end_uncompleted(
+        &mut self,
+        place: &AccountPlace,
+        before: Timestamp,
+        lasts: Duration,
+        ended: &NeedsReauth,
+    ) -> Result<bool, StoreError> {
+        let lasts = i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX);
+        let set = || params![self.client_id, place.user_id, &place.connector];
+        let (lock, promote) = (set(), set());
+        let new = params![self.client_id, place.id, before, lasts];
+        let _locks = self.source.later(LOCK_SET, lock);
+        if let Some(row) = self.source.query_opt(DELETE_UNCOMPLETED, new).await? {
+            if row.get(0)? {
+                let _if_any_is_left = self.source.later(PROMOTE, promote);
+            }
+            return Ok(true);
+        }
+        let wait = params![self.client_id, place.id, before, &ended.reason, ended.at];
+        if self.source.execute(END_WAIT, wait).await? == 0 {
+            return Ok(false);
+        }
+        let waiting = params![self.client_id, place.id, ended.at];
+        let _if_it_still_is = self.source.later(END_PENDING, waiting);
+        Ok(true)
+    }
 }
 
 statements! {
@@ -261,6 +300,16 @@ statements! {
         where client_id = $1 and id = $2 and version = $3";
     DELETE = "delete from bosa_integrations \
         where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4 returning id, selected";
+    DELETE_UNCOMPLETED = "delete from bosa_integrations where client_id = $1 and id = $2 \
+        and auth_status = 'pending' and exists (select 1 from bosa_integration_grants g \
+        where g.client_id = $1 and g.integration_id = $2 and g.completion_expires_at < $3 \
+        and g.completion_expires_at <= bosa_integrations.created_at + $4) returning selected";
+    END_WAIT = "update bosa_integration_grants set completion_digest = null, completion_digest_key_id = null, \
+        completion_expires_at = null, needs_reauth_reason = coalesce(needs_reauth_reason, $4), \
+        needs_reauth_at = coalesce(needs_reauth_at, $5), next_refresh_at = null \
+        where client_id = $1 and integration_id = $2 and completion_expires_at < $3";
+    END_PENDING = "update bosa_integrations set auth_status = 'needs_reauth', version = version + 1, \
+        updated_at = $3 where client_id = $1 and id = $2 and auth_status = 'pending'";
     PROMOTE = "update bosa_integrations set selected = true where client_id = $1 and id = \
         (select id from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 \
         order by created_at desc, id desc limit 1)";

@@ -35,7 +35,7 @@ pub use finish::{ConnectEnd, ConnectLanding, ConnectedAccount, ProviderAnswer};
 pub use page::ConnectPage;
 
 /// From the beginning of a connection to its end.
-const LASTS: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const LASTS: SignedDuration = SignedDuration::from_mins(10);
 /// Connections of one user that may be under way; one more ends the oldest.
 const MOST_UNDER_WAY: u32 = 20;
 /// Characters of the secrets in addresses.

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod cells;
+mod deletion;
 mod failing;
 mod filled;
 mod opened;

@@ -87,6 +87,38 @@ on_every_database! {
         assert_eq!(refused.body["message"], message);
     }
 
+    async fn what_was_not_completed_in_time_is_removed_or_must_be_connected_again(db: TestDatabase) {
+        let scene = Scene::new(&db).await;
+        let count = async |table: &str| {
+            let sql = match table {
+                "states" => "select count(*) from bosa_connect_states",
+                _ => "select count(*) from bosa_integrations",
+            };
+            db.db().read(sql, vec![]).await.unwrap()[0].get::<i64>(0).unwrap()
+        };
+        waiting(&scene).await;
+        let begun = scene.app.post(&format!("/connectors/{CONNECTOR}/integrations"), to_the_application());
+        begun.token(&scene.user.token).send().await.data();
+        assert_eq!((count("states").await, count("accounts").await), (1, 1));
+        // For other processes, whose clocks may be slower, everything is kept a little longer.
+        scene.app.clock.advance(std::time::Duration::from_secs(19 * 60));
+        scene.app.auth.run_maintenance().await.unwrap();
+        assert_eq!((count("states").await, count("accounts").await), (1, 1));
+        scene.app.clock.advance(std::time::Duration::from_secs(61));
+        scene.app.auth.run_maintenance().await.unwrap();
+        assert_eq!((count("states").await, count("accounts").await), (0, 0));
+
+        let code = waiting(&scene).await;
+        complete(&scene, &scene.client, &scene.user, &code).await.data();
+        scene.app.clock.advance(std::time::Duration::from_secs(60));
+        waiting(&scene).await;
+        scene.app.clock.advance(std::time::Duration::from_secs(20 * 60 + 1));
+        scene.app.auth.run_maintenance().await.unwrap();
+        let accounts = scene.accounts().await;
+        assert_eq!(status(&accounts), "needs_reauth");
+        assert_eq!(accounts[0]["auth_status_reason"], "the connection was not completed in time");
+    }
+
     async fn a_repeat_of_a_completion_answers_as_the_first(db: TestDatabase) {
         let scene = Scene::new(&db).await;
         let code = waiting(&scene).await;
