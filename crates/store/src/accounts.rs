@@ -212,11 +212,37 @@ impl ClientScope<&mut Tx> {
         connector: &str,
         user_identifier: &str,
     ) -> Result<Option<IntegrationDeleted>, StoreError> {
+        self.delete_with(DELETE, user_id, connector, user_identifier)
+            .await
+    }
+
+    /// Removes an account if it is the only one of its connector; `None` when there are others, or the
+    /// user has no such account.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn delete_only_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationDeleted>, StoreError> {
+        self.delete_with(DELETE_ONLY, user_id, connector, user_identifier)
+            .await
+    }
+
+    async fn delete_with(
+        &mut self,
+        delete: &'static str,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationDeleted>, StoreError> {
         let set = || params![self.client_id, user_id, connector];
         let (lock, promote) = (set(), set());
         let account = params![self.client_id, user_id, connector, user_identifier];
         let _locks = self.source.later(LOCK_SET, lock);
-        let Some(row) = self.source.query_opt(DELETE, account).await? else {
+        let Some(row) = self.source.query_opt(delete, account).await? else {
             return Ok(None);
         };
         let deleted = IntegrationDeleted {
@@ -310,6 +336,10 @@ statements! {
         where client_id = $1 and integration_id = $2 and completion_expires_at < $3";
     END_PENDING = "update bosa_integrations set auth_status = 'needs_reauth', version = version + 1, \
         updated_at = $3 where client_id = $1 and id = $2 and auth_status = 'pending'";
+    DELETE_ONLY = "delete from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4 \
+        and not exists (select 1 from bosa_integrations o where o.client_id = $1 and o.user_id = $2 \
+        and o.connector = $3 and o.user_identifier <> $4) returning id, selected";
     PROMOTE = "update bosa_integrations set selected = true where client_id = $1 and id = \
         (select id from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 \
         order by created_at desc, id desc limit 1)";

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accounts;
 mod acts;
 mod api_keys;
 mod at_rest;

@@ -261,20 +261,22 @@ impl Tenant {
                 // Nothing to delete; or an earlier attempt of this very call deleted it.
                 return Ok(audit::is_recorded(&inner.store, operation.event.id).await?);
             };
-            let target = (user_id, connector.as_str().to_owned(), name);
-            // Deleted by another call at this moment: look again.
+            let target = Target {
+                user_id,
+                connector: connector.as_str().to_owned(),
+                name,
+                must_be_only: user_identifier.is_none(),
+            };
+            // Deleted by another call at this moment, or not the only one any more: look again.
             if self.delete_account(target, operation.clone()).await? {
                 return Ok(true);
             }
         }
     }
 
-    /// Deletes a named account; false, having written nothing, when it is gone already.
-    async fn delete_account(
-        &self,
-        target: (UserId, String, String),
-        operation: Arc<Operation>,
-    ) -> Result<bool> {
+    /// Deletes an account; false, having written nothing, when it is gone already, or is not the only
+    /// one and must be.
+    async fn delete_account(&self, target: Target, operation: Arc<Operation>) -> Result<bool> {
         let client_id = self.id();
         let target = Arc::new(target);
         self.auth
@@ -283,10 +285,20 @@ impl Tenant {
             .write(move |tx| {
                 let (target, operation) = (target.clone(), operation.clone());
                 Box::pin(async move {
-                    let (user_id, connector, name) = target.as_ref();
+                    let (user_id, connector) = (target.user_id, &target.connector);
                     let opening = operation.open(tx);
                     let mut scope = ClientTx::new(&mut *tx, client_id);
-                    let deleted = scope.delete_integration(*user_id, connector, name).await;
+                    let deleted = match target.must_be_only {
+                        true => {
+                            let only =
+                                scope.delete_only_integration(user_id, connector, &target.name);
+                            only.await
+                        }
+                        false => {
+                            let named = scope.delete_integration(user_id, connector, &target.name);
+                            named.await
+                        }
+                    };
                     if opening.earlier(tx)?.is_some() {
                         return Ok(true);
                     }
@@ -300,6 +312,16 @@ impl Tenant {
             })
             .await
     }
+}
+
+/// An account that is to be deleted.
+#[derive(Debug)]
+struct Target {
+    user_id: UserId,
+    connector: String,
+    name: String,
+    /// Nobody has named it: it is meant only while there is no other.
+    must_be_only: bool,
 }
 
 /// What becomes of an account.

@@ -152,6 +152,25 @@ on_every_database! {
         assert_eq!(inserted, Ok(IntegrationInsert::Done { selected: true }));
     }
 
+    async fn the_only_account_is_deleted_only_while_there_is_no_other(db: TestDatabase) {
+        let (_db, store, ours, _) = two_clients(db).await;
+        let delete_only = async |name: &'static str| {
+            let deleted = write!(store, [ours] tx => {
+                let mut scope = ClientTx::new(tx, ours.client);
+                scope.delete_only_integration(ours.user, "github", name).await
+            });
+            deleted.unwrap()
+        };
+        assert_eq!(delete_only("first").await, None);
+        assert_eq!(delete_only("third").await, None);
+        assert!(delete(&store, &ours, "second").await.is_some());
+        let slack = IntegrationRow { connector: "slack".to_owned(), ..account(&ours, id(0x41), "second") };
+        insert(&store, &ours, slack).await.unwrap();
+        assert_eq!(delete_only("second").await, None);
+        let deleted = IntegrationDeleted { id: ours.first, was_default: true };
+        assert_eq!(delete_only("first").await, Some(deleted));
+    }
+
     async fn an_account_changes_only_from_the_version_that_was_read(db: TestDatabase) {
         let (_db, store, ours, _) = two_clients(db).await;
         let outcomes = write!(store, [ours] tx => {

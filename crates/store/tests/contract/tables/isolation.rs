@@ -138,6 +138,7 @@ on_every_database! {
             assert_eq!(scope.complete_integration(theirs.user, &code, at(1)).await?, None);
             assert!(!scope.reseal_integration(&found, &value, Some(&value)).await?);
             scope.delete_grant_later(theirs.first);
+            assert_eq!(scope.delete_only_integration(theirs.user, "github", "first").await?, None);
             assert_eq!(scope.set_integration_scopes(theirs.first, 1, "[]", at(1)).await?, None);
             assert_eq!(scope.take_lease(theirs.first, holder(1), length).await?, Lease::Gone);
             assert!(!scope.mark_sent(theirs.first, holder(1)).await?);
