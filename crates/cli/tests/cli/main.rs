@@ -15,6 +15,7 @@ mod integrations;
 mod nodes;
 mod pages;
 mod readme;
+mod refreshing;
 mod refusals;
 mod serve;
 mod server;
