@@ -4,6 +4,8 @@ use std::io::{self, Write as _};
 
 use bosa_auth::{Error, ErrorKind};
 
+use crate::output::escaped;
+
 /// What ended a verb.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -119,7 +121,11 @@ fn explained(error: &Error) -> (String, String) {
     let (message, advice) = error.explain();
     let advice = match error {
         Error::AmbiguousAccount { accounts, .. } => {
-            format!("Name one with --account: {}", accounts.join(", "))
+            let names: Vec<_> = accounts.iter().map(|name| escaped(name)).collect();
+            format!("Name one with --account: {}", names.join(", "))
+        }
+        Error::NeedsReauthorization { since, .. } => {
+            format!("Connect it again. It has been so since {since}; integration list says why.")
         }
         Error::RateLimited { retry_after } | Error::Overloaded { retry_after } => {
             format!("Try again in {} seconds.", retry_after.as_secs().max(1))
@@ -127,7 +133,9 @@ fn explained(error: &Error) -> (String, String) {
         Error::Internal(_) => "Report it together with this text.".to_owned(),
         _ => advice,
     };
-    (message, advice)
+    // What a message quotes may come from elsewhere; its own lines stay lines.
+    let lines: Vec<_> = message.split('\n').map(escaped).collect();
+    (lines.join("\n"), advice)
 }
 
 #[cfg(test)]

@@ -210,7 +210,8 @@ fn moment(number: &serde_json::Number) -> String {
         .map_or_else(|| number.to_string(), |moment| moment.to_string())
 }
 
-fn escaped(text: &str) -> String {
+/// A text whose control characters, which only imported text can hold, are written out.
+pub(crate) fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|character| {
             let escape = character.is_control();

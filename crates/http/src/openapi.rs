@@ -289,14 +289,18 @@ fn parameters(route: &Route) -> Vec<Parameter> {
             .schema(Some(schema));
         parameters.push(parameter.build());
     }
-    if route.creates {
+    let name = idempotency::HEADER;
+    let idempotency = (
+        name.as_str(),
+        "1 to 255 visible ASCII characters; a repeat is answered from it.",
+    );
+    let headers = route.headers.iter().copied();
+    for (name, description) in headers.chain(route.creates.then_some(idempotency)) {
         let parameter = ParameterBuilder::new()
-            .name(idempotency::HEADER.as_str())
+            .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
-            .description(Some(
-                "1 to 255 visible ASCII characters; a repeat is answered from it.",
-            ))
+            .description(Some(description))
             .schema(Some(string()));
         parameters.push(parameter.build());
     }

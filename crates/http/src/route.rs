@@ -27,6 +27,7 @@ pub struct Route {
     pub(crate) answer: Answer,
     pub(crate) creates: bool,
     pub(crate) reports_outcome: bool,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
     pub(crate) handler: fn() -> MethodRouter<AppState>,
 }
 
@@ -92,6 +93,7 @@ impl Route {
             answer: Answer::Bare(""),
             creates: false,
             reports_outcome: false,
+            headers: &[],
             handler,
         }
     }
@@ -108,6 +110,14 @@ impl Route {
 
     pub(crate) const fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.query = query;
+        self
+    }
+
+    pub(crate) const fn headers(
+        mut self,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.headers = headers;
         self
     }
 

@@ -8,6 +8,7 @@ use crate::args::{ClientArg, LimitArg};
 use crate::commands::context::{Context, all_pages};
 use crate::commands::select;
 use crate::exit::Failure;
+use crate::output::escaped;
 use crate::view::{DeletedView, IntegrationView};
 
 #[derive(Debug, Subcommand)]
@@ -249,13 +250,21 @@ impl Kind {
 
 async fn remove(context: &Context, operator: &Operator, named: &Account) -> Result<(), Failure> {
     let (tenant, user) = find(operator, &named.owner).await?;
-    let account = named.account.as_deref();
-    context.prompt.confirm(&match account {
-        Some(account) => format!("Remove the account {account} of {}?", named.connector),
-        None => format!("Remove the account of {}?", named.connector),
-    })?;
+    // What is asked about is what is removed, whatever is stored meanwhile.
+    let account = match &named.account {
+        Some(account) => account.clone(),
+        None => {
+            let only = tenant.only_account(user, &named.connector).await?;
+            only.ok_or(NOT_FOUND)?
+        }
+    };
+    context.prompt.confirm(&format!(
+        "Remove the account {} of {}?",
+        escaped(&account),
+        named.connector
+    ))?;
     let removed = tenant
-        .delete_integration(user, &named.connector, account)
+        .delete_integration(user, &named.connector, Some(&account))
         .await?;
     if !removed {
         return Err(NOT_FOUND.into());

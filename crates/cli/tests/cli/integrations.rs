@@ -80,4 +80,39 @@ on_every_database! {
         let unknown = world.run_with(&on(&["add", "acme", "--type", "oauth"]), "x").expect(2);
         assert!(unknown.stderr.contains("api_key, basic, bearer, custom"), "{unknown:#?}");
     }
+
+    async fn removing_asks_about_the_account_that_is_meant(db: TestDatabase) {
+        let world = world(&db);
+        world.run_with(&on(&["add", "github", "--account", "one"]), "x").expect(0);
+        let asked = world.run(&on(&["remove", "github"])).refused(2);
+        assert!(asked.contains("Remove the account one of github?"), "{asked}");
+        world.run_with(&on(&["add", "github", "--account", "two"]), "x").expect(0);
+        // Nobody is asked about what is not clear.
+        let unclear = world.run(&on(&["remove", "github"])).refused(1);
+        assert!(unclear.contains("--account: one, two"), "{unclear}");
+        world.run(&on(&["remove", "slack", "--yes"])).refused(3);
+        let named = on(&["remove", "github", "--account", "two", "--yes"]);
+        assert_eq!(world.json(&named), json!({"deleted": true}));
+        assert_eq!(world.json(&on(&["remove", "github", "--yes"])), json!({"deleted": true}));
+    }
+
+    async fn an_account_that_must_be_connected_again_says_so(db: TestDatabase) {
+        let world = world(&db);
+        world.run_with(&on(&["add", "github"]), "gho_secret").expect(0);
+        let expire = "update bosa_integrations set auth_status = 'needs_reauth'";
+        let expired: Result<u64, bosa_auth::Error> = db
+            .db()
+            .write(move |tx| Box::pin(async move { Ok(tx.execute(expire, vec![]).await?) }))
+            .await;
+        assert_eq!(expired.unwrap(), 1);
+        let listed = world.json(&on(&["list"]));
+        assert_eq!(listed[0]["auth_status"], "needs_reauth");
+        let since = listed[0]["auth_status_since"].as_str().unwrap();
+        let table = world.run(&on(&["list"])).expect(0).stdout;
+        assert!(table.contains("needs_reauth") && !table.contains("gho_secret"), "{table}");
+        let refused = world.run(&on(&["show", "github"])).refused(1);
+        assert!(refused.contains("default of github") && refused.contains(since), "{refused}");
+        world.run_with(&on(&["add", "github", "--replace"]), "gho_new").expect(0);
+        assert_eq!(world.json(&on(&["show", "github"]))["auth_string"], "gho_new");
+    }
 }

@@ -21,7 +21,13 @@ const CREATE: &str = "POST /connectors/{connector}/integrations";
 const ACCOUNTS: &str = "/connectors/{connector}/integrations";
 const ACCOUNT: &str = "/connectors/{connector}/integrations/{user_identifier}";
 /// The headers that name an account, the newer one first.
-const NAMING: [&str; 2] = ["x-integration", "x-bosa-integration"];
+const NAMING: &[(&str, &str)] = &[
+    ("x-integration", "The account's name."),
+    (
+        "x-bosa-integration",
+        "The same; with both, they must name the same.",
+    ),
+];
 const BEGUN_HINT: &str =
     "the address was shown once; begin another connection with a new idempotency key";
 
@@ -47,12 +53,14 @@ pub(crate) const ROUTES: &[Route] = &[
         .creates(),
     Route::new(Method::GET, ACCOUNTS, Caller::User, || get(show_default))
         .summary("The default account, or the one named by X-Integration, with its credential.")
+        .headers(NAMING)
         .scope(Scope::IntegrationsCredentials)
         .data::<IntegrationWithCredential>(),
     Route::new(Method::DELETE, ACCOUNTS, Caller::User, || {
         delete(remove_default)
     })
     .summary("Removes the only account, or the one named by X-Integration.")
+    .headers(NAMING)
     .scope(Scope::IntegrationsWrite)
     .data::<Outcome>()
     .reports_outcome(),
@@ -296,7 +304,7 @@ impl Connection {
 /// The account that a header names; two that differ name nobody.
 fn named_account(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut named = None;
-    for value in NAMING.iter().flat_map(|name| headers.get_all(*name)) {
+    for value in NAMING.iter().flat_map(|(name, _)| headers.get_all(*name)) {
         let text = std::str::from_utf8(value.as_bytes())
             .map_err(|_| Problem::invalid("X-Integration", "is not UTF-8"))?;
         if named.is_some_and(|other| other != text) {
