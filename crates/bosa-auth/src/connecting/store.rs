@@ -149,7 +149,13 @@ async fn attempt_store(
         let rotates = client.oauth()?.lifetime.refresh_token == Declared::Rotates;
         Ok::<_, Error>(RefreshToken { sealed, rotates })
     });
-    let refresh_token = refresh_token.transpose()?;
+    let refresh_token = match refresh_token.transpose()? {
+        None if !is_new => match kept_refresh_token(auth, client, &row).await? {
+            Kept::Token(token) => token,
+            Kept::Changed => return Ok(None),
+        },
+        other => other,
+    };
     let lifetime = tokens.lifetime(client.oauth()?);
     let next_refresh = next_refresh(granted.at, lifetime, inner.entropy.as_ref())?;
     let grant = GrantRow {
@@ -189,6 +195,33 @@ async fn attempt_store(
         operation: Operation::new(event, None),
     };
     commit(auth, write).await
+}
+
+/// What an account has from its former connection.
+enum Kept {
+    Token(Option<RefreshToken>),
+    /// The account is another one since it was read.
+    Changed,
+}
+
+/// The refresh token of an account that is connected again without a new one: many providers give
+/// one with the first consent only. It stays if it belongs to the same OAuth client, can be used
+/// more than once, and was not refused.
+async fn kept_refresh_token(
+    auth: &Auth,
+    client: &OAuthClient,
+    row: &IntegrationRow,
+) -> Result<Kept> {
+    let mut reader = auth.inner.store.client(row.client_id);
+    let found = reader.granted_integration(row.id).await?;
+    let Some(found) = found.filter(|found| found.integration.version == row.version) else {
+        return Ok(Kept::Changed);
+    };
+    let grant = found.grant.map(|grant| grant.row).filter(|grant| {
+        grant.needs_reauth.is_none() && grant.oauth_client_id == client.credentials.client_id
+    });
+    let token = grant.and_then(|grant| grant.refresh_token);
+    Ok(Kept::Token(token.filter(|token| !token.rotates)))
 }
 
 async fn commit(

@@ -1,6 +1,8 @@
 //! Accounts that are there already.
 
-use bosa_auth_testkit::oauth_provider::{Endpoint, Fault};
+use std::time::Duration;
+
+use bosa_auth_testkit::oauth_provider::{Behaviour, Endpoint, Fault, OAuthProvider, RefreshTokens};
 use bosa_auth_testkit::on_every_database;
 use serde_json::{Value, json};
 
@@ -41,6 +43,21 @@ on_every_database! {
         for same in ["id", "user_identifier", "selected", "created_at"] {
             assert_eq!(before[same], after[same], "{same}");
         }
+    }
+
+    async fn a_refresh_token_that_stays_is_kept_when_a_new_consent_brings_none(db: TestDatabase) {
+        let stays = Behaviour { refresh_tokens: RefreshTokens::Stay, ..Behaviour::default() };
+        let scene = Scene::with(&db, OAuthProvider::start_with(stays)).await;
+        let mut browser = Browser::new();
+        scene.connect(&mut browser, json!({})).await.page(200);
+        scene.provider.behave(|behaviour| behaviour.refresh_tokens = RefreshTokens::None);
+        scene.connect(&mut browser, json!({})).await.page(200);
+        scene.provider.behave(|behaviour| behaviour.refresh_tokens = RefreshTokens::Stay);
+        let before = scene.account().await;
+        scene.app.clock.advance(Duration::from_secs(2 * 60 * 60));
+        let after = scene.account().await;
+        assert_ne!(before["auth_string"], after["auth_string"]);
+        assert_eq!(scene.provider.counts().refreshes, 1);
     }
 
     async fn an_account_that_has_another_name_now_is_the_same_account(db: TestDatabase) {
