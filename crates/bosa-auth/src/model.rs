@@ -274,7 +274,7 @@ pub struct NewIntegration {
 pub struct ConfiguredIntegration {
     /// The kind of third party, for example `github`.
     pub connector: String,
-    /// What the credential is made of: `api_key`, `basic`, `bearer` or `custom`.
+    /// What the credential is made of: `api_key`, `basic`, `bearer`, `custom` or `oauth`.
     pub auth_type: String,
     /// The fields, as the text of a JSON object. For every kind, `user_identifier` is the account's
     /// name (absent: `default`, or for `basic` the user name) and `auth_scopes` a list of what the
@@ -285,6 +285,10 @@ pub struct ConfiguredIntegration {
     /// - `bearer`: `token`, which is stored as it is.
     /// - `custom`: `auth_string`, which is stored as it is; or, without it, any other members,
     ///   stored as JSON with sorted keys.
+    /// - `oauth`: tokens that the connector's OAuth client was given elsewhere, to be refreshed here
+    ///   from now on: `access_token`, `refresh_token` (absent: none), `expires_at` in seconds since
+    ///   the epoch (absent: what the connector declares), and `subject`, the account's immutable
+    ///   identifier at the provider, where the provider cannot be asked for it.
     pub configuration: Secret,
     /// Whether an account of this name may be there already, and then gets the new credential.
     pub replace_duplicate: bool,

@@ -21,6 +21,7 @@ use crate::principal::{CurrentUser, Tenant};
 use crate::tenant::{describe, model};
 
 /// The secret half of a completion code, while its account is not known yet.
+#[derive(Debug)]
 pub(super) struct CompletionSecret(Secret);
 
 impl CompletionSecret {

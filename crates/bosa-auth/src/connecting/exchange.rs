@@ -89,7 +89,8 @@ pub(super) async fn exchange(
     })
 }
 
-async fn identity(
+/// Asks the provider who the account is.
+pub(super) async fn identity(
     inner: &Inner,
     client: &OAuthClient,
     oauth: &OAuth,

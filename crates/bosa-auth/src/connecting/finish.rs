@@ -1,7 +1,7 @@
 //! The end: the browser comes back from the provider.
 
 use bosa_auth_connect::OAuth;
-use bosa_auth_core::{ConnectorName, Secret};
+use bosa_auth_core::{Actor, ConnectorName, Secret};
 use bosa_auth_store::{ConnectReturn, connect_states};
 use url::Url;
 
@@ -9,11 +9,12 @@ use super::completion::CompletionSecret;
 use super::cookie::{connection_name, without_connection_cookie};
 use super::digests::{Kind, learn_keys, under_every_key};
 use super::exchange::{check_issuer, exchange};
-use super::store::store;
+use super::store::{Storing, store};
 use super::verifier::open_verifier;
 use super::{BrowserCookie, BrowserCookies, ConnectFailure, is_secret, owner};
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
+use crate::idempotency::Idempotency;
 
 /// What the browser brings back from a provider.
 #[derive(Debug, Default)]
@@ -190,8 +191,18 @@ impl Auth {
             .require_completion
             .then(|| CompletionSecret::generate(inner));
         let completion = completion.transpose()?;
-        let stored = store(self, returned, &client, &granted, completion.as_ref()).await?;
-        Ok(stored.map(|row| {
+        let storing = Storing {
+            state: row,
+            asked_scopes: &returned.auth_scopes,
+            client: &client,
+            granted: &granted,
+            completion: completion.as_ref(),
+            actor: Actor::User(row.user_id),
+            idempotency: &Idempotency::default(),
+        };
+        let stored = store(self, &storing).await?;
+        Ok(stored.map(|stored| {
+            let row = stored.resource;
             let code = completion.map(|completion| completion.code(row.id));
             let account = ConnectedAccount {
                 connector: row.connector,

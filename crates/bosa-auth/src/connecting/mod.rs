@@ -13,6 +13,7 @@ mod digests;
 mod exchange;
 mod failure;
 mod finish;
+mod import;
 mod page;
 mod reconnect;
 mod return_address;
@@ -31,6 +32,8 @@ use crate::tenant::is_live;
 pub use cookie::{BrowserCookie, BrowserCookies};
 pub use depart::ConnectDeparture;
 pub use failure::ConnectFailure;
+pub(crate) use import::ImportedTokens;
+
 pub use finish::{ConnectEnd, ConnectLanding, ConnectedAccount, ProviderAnswer};
 pub use page::ConnectPage;
 

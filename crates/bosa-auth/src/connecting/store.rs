@@ -7,7 +7,7 @@ use bosa_auth_connect::RefreshToken as Declared;
 use bosa_auth_core::{Actor, AuditAction, AuditEvent, AuthStatus, IntegrationId, Secret};
 use bosa_auth_store::integrations::IntegrationRow;
 use bosa_auth_store::{
-    ClientTx, ConnectReturn, GrantRow, IntegrationChange, IntegrationInsert, RefreshToken,
+    ClientTx, ConnectStateRow, GrantRow, IntegrationChange, IntegrationInsert, RefreshToken,
     StoreError,
 };
 use serde_json::json;
@@ -20,6 +20,8 @@ use super::{ConnectFailure, NO_CONNECTION};
 use crate::auth::Auth;
 use crate::connector_settings::OAuthClient;
 use crate::error::{Error, Result};
+use crate::idempotency::Idempotency;
+use crate::model::Created;
 use crate::operation::{Operation, Settled, Written};
 use crate::refresh::{end_of, next_refresh};
 use crate::tenant::{is_active, scopes_text};
@@ -40,28 +42,38 @@ struct Write {
     operation: Operation,
 }
 
+/// An account to be stored, and for whom.
+#[derive(Debug)]
+pub(super) struct Storing<'a> {
+    /// The user, the connector, and the id of a new account.
+    pub(super) state: &'a ConnectStateRow,
+    /// What the authorization permits if the provider does not say, as a JSON array of texts.
+    pub(super) asked_scopes: &'a str,
+    pub(super) client: &'a OAuthClient,
+    pub(super) granted: &'a Granted,
+    pub(super) completion: Option<&'a CompletionSecret>,
+    pub(super) actor: Actor,
+    pub(super) idempotency: &'a Idempotency,
+}
+
 /// Stores the account of a connection; `Err` inside when it cannot be one of the user's.
 ///
 /// # Errors
 /// `DatabaseUnavailable` after several attempts; `Internal`.
 pub(super) async fn store(
     auth: &Auth,
-    returned: &ConnectReturn,
-    client: &OAuthClient,
-    granted: &Granted,
-    completion: Option<&CompletionSecret>,
-) -> Result<Result<IntegrationRow, ConnectFailure>> {
-    let row = &returned.row;
+    storing: &Storing<'_>,
+) -> Result<Result<Created<IntegrationRow>, ConnectFailure>> {
     let event = auth.inner.event(
-        &Actor::User(row.user_id),
+        &storing.actor,
         AuditAction::IntegrationConnect,
-        Some(row.client_id),
+        Some(storing.state.client_id),
         None,
         None,
     )?;
     let (mut attempt, mut pause) = (1, FIRST_PAUSE);
     loop {
-        match attempt_store(auth, returned, client, granted, completion, &event).await {
+        match attempt_store(auth, storing, &event).await {
             Ok(Some(outcome)) => return Ok(outcome),
             // Another change was faster: what is there now is looked at.
             Ok(None) => {}
@@ -77,13 +89,16 @@ pub(super) async fn store(
 /// `None`, having written nothing, when the accounts are others than those that were read.
 async fn attempt_store(
     auth: &Auth,
-    returned: &ConnectReturn,
-    client: &OAuthClient,
-    granted: &Granted,
-    completion: Option<&CompletionSecret>,
+    storing: &Storing<'_>,
     event: &AuditEvent,
-) -> Result<Option<Result<IntegrationRow, ConnectFailure>>> {
-    let state = &returned.row;
+) -> Result<Option<Result<Created<IntegrationRow>, ConnectFailure>>> {
+    let &Storing {
+        state,
+        client,
+        granted,
+        completion,
+        ..
+    } = storing;
     let (inner, client_id) = (&auth.inner, state.client_id);
     let reader = inner.store.client(client_id);
     let accounts = reader.integrations_reading(state.user_id, Some(&state.connector));
@@ -136,7 +151,7 @@ async fn attempt_store(
     let credential = seal(Place::credential(&row), &tokens.access_token)?;
     row.sealed = credential.bytes;
     row.data_key_id = credential.key_id;
-    row.auth_scopes = scopes(granted, &returned.auth_scopes);
+    row.auth_scopes = scopes(granted, storing.asked_scopes);
     let completion = completion.map(|secret| secret.kept(inner, row.id, now));
     let completion = completion.transpose()?;
     row.auth_status = match completion {
@@ -188,11 +203,14 @@ async fn attempt_store(
         detail: Some(detail.to_string()),
         ..event.clone()
     };
+    let operation = storing
+        .idempotency
+        .operation(inner, &storing.actor, event, row.id.as_uuid());
     let write = Write {
         row,
         change,
         grant,
-        operation: Operation::new(event, None),
+        operation,
     };
     commit(auth, write).await
 }
@@ -227,7 +245,7 @@ async fn kept_refresh_token(
 async fn commit(
     auth: &Auth,
     write: Write,
-) -> Result<Option<Result<IntegrationRow, ConnectFailure>>> {
+) -> Result<Option<Result<Created<IntegrationRow>, ConnectFailure>>> {
     let inner = &auth.inner;
     let client_id = write.row.client_id;
     let write = Arc::new(write);
@@ -257,11 +275,19 @@ async fn commit(
         })
     });
     match write.operation.settle(inner, written.await).await {
-        Ok(Settled::Now(row)) => Ok(Some(Ok(row))),
-        Ok(Settled::Before | Settled::Replay(_)) => {
+        Ok(Settled::Now(resource)) => Ok(Some(Ok(Created {
+            resource,
+            replayed: false,
+        }))),
+        Ok(settled @ (Settled::Before | Settled::Replay(_))) => {
+            let (id, replayed) = match settled {
+                Settled::Replay(id) => (id.into(), true),
+                _ => (write.row.id, false),
+            };
             let mut reader = inner.store.client(client_id);
-            let found = reader.integration(write.row.user_id, write.row.id).await?;
-            Ok(Some(found.ok_or(ConnectFailure::NotStored)))
+            let found = reader.integration(write.row.user_id, id).await?;
+            let created = found.map(|resource| Created { resource, replayed });
+            Ok(Some(created.ok_or(ConnectFailure::NotStored)))
         }
         Err(Error::NotFound { .. }) => Ok(None),
         Err(Error::Unauthorized) => Ok(Some(Err(ConnectFailure::NotAllowed))),

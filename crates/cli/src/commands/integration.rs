@@ -76,6 +76,9 @@ pub(crate) enum Kind {
     Bearer,
     /// Fields of the connector's own, as a JSON object.
     Custom,
+    /// Tokens that were granted elsewhere, as a JSON object: access_token, refresh_token, expires_at
+    /// and subject.
+    Oauth,
 }
 
 #[derive(Debug, Args)]
@@ -207,7 +210,7 @@ impl NewAccount {
                 fields.insert("password".to_owned(), text(secret("the password")?));
                 fields
             }
-            Kind::Custom => {
+            Kind::Custom | Kind::Oauth => {
                 let fields = secret("the fields of the credential, as a JSON object")?;
                 // What a parser says of a text may quote it.
                 serde_json::from_str(fields.expose()).map_err(|_| {
@@ -244,6 +247,7 @@ impl Kind {
             Self::Basic => "basic",
             Self::Bearer => "bearer",
             Self::Custom => "custom",
+            Self::Oauth => "oauth",
         }
     }
 }

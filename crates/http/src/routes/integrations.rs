@@ -99,7 +99,7 @@ pub(crate) struct NewAccount {
     auth_string: Option<Secret>,
     /// What the credential permits there; absent: nothing.
     auth_scopes: Option<Vec<String>>,
-    /// `api_key`, `basic`, `bearer` or `custom`.
+    /// `api_key`, `basic`, `bearer`, `custom`, or `oauth` for tokens that were granted elsewhere.
     auth_type: Option<String>,
     /// The fields of the credential, as in `POST /connectors/{connector}/integrations`.
     #[schema(value_type = Option<Object>)]

@@ -91,10 +91,12 @@ pub(crate) struct Existence {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Connection {
-    /// `api_key`, `basic`, `bearer` or `custom`.
+    /// `api_key`, `basic`, `bearer`, `custom`, or `oauth` for tokens that were granted elsewhere.
     auth_type: Option<String>,
     /// The fields of the credential: `api_key`; `username` and `password`; `token`; for `custom`
-    /// `auth_string`, or any others, which are stored as JSON with sorted keys. Each kind also takes
+    /// `auth_string`, or any others, which are stored as JSON with sorted keys; for `oauth`
+    /// `access_token`, `refresh_token`, `expires_at` (seconds since the epoch) and `subject`, of which
+    /// the first is required. Each kind also takes
     /// `user_identifier`, the account's name (else `default`, for `basic` the user name), and
     /// `auth_scopes` (else none).
     #[schema(value_type = Option<Object>)]

@@ -36,7 +36,7 @@ on_every_database! {
             (json!({ "auth_type": "custom", "configuration": {}, "callback_url": "https://x" }), "callback_url"),
             (json!({ "auth_type": "custom", "configuration": {}, "completion_code": "x" }), "completion_code"),
             (json!({ "callback_url": "https://x", "completion_code": "x" }), "completion_code"),
-            (json!({ "auth_type": "oauth", "configuration": {} }), "auth_type"),
+            (json!({ "auth_type": "oauth", "configuration": {} }), "configuration.access_token"),
             (json!({ "auth_type": "custom" }), "configuration"),
             (json!({ "auth_type": "custom", "configuration": [] }), "configuration"),
             (custom(json!({ "user_identifier": 5 })), "configuration.user_identifier"),
@@ -136,7 +136,7 @@ on_every_database! {
         let call = |body: Value| app.post("/connectors/acme/integrations", body).token(&user.token).send();
         let line = format!("{MARK}\n");
         for (kind, configuration, field) in [
-            ("oauth", json!({}), "auth_type"),
+            ("oauth", json!({}), "configuration.access_token"),
             ("", json!({}), "auth_type"),
             ("API_KEY", json!({ "api_key": MARK }), "auth_type"),
             ("api_key", json!({}), "configuration.api_key"),

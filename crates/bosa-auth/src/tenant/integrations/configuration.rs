@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 
 use bosa_auth_connect::{CredentialKind, LookupError, Provider, Schema};
-use bosa_auth_core::{ConnectorName, Secret};
+use bosa_auth_core::{ConnectorName, Secret, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::auth::Auth;
+use crate::connecting::ImportedTokens;
 use crate::error::{Error, Result, Violation};
 use crate::model::{ConfiguredIntegration, NewIntegration};
 
+/// The kind of an account that was connected elsewhere.
+pub(super) const OAUTH: &str = "oauth";
 const DEFAULT_ACCOUNT: &str = "default";
+const LONGEST_TOKEN: usize = 64 * 1024;
 /// Longest part of a field's name that an error repeats, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -42,7 +46,7 @@ impl Auth {
             }
         };
         if kind != CredentialKind::Custom {
-            fields.finish(kind)?;
+            fields.finish(kind.name())?;
         }
         Ok(NewIntegration {
             connector: new.connector,
@@ -54,10 +58,36 @@ impl Auth {
     }
 }
 
+/// Reads the tokens of an account that was connected elsewhere.
+///
+/// # Errors
+/// `InvalidInput`: a field is missing or malformed.
+pub(super) fn read_tokens(new: &ConfiguredIntegration) -> Result<ImportedTokens> {
+    let mut fields = Fields::parse(&new.configuration)?;
+    let import = ImportedTokens {
+        access_token: fields.token("access_token", "configuration.access_token")?,
+        refresh_token: match fields.0.contains_key("refresh_token") {
+            true => Some(fields.token("refresh_token", "configuration.refresh_token")?),
+            false => None,
+        },
+        expires_at: fields.expires_at()?,
+        subject: fields.text("subject", "configuration.subject")?,
+        user_identifier: fields.text("user_identifier", "configuration.user_identifier")?,
+        auth_scopes: fields.auth_scopes()?,
+        replace_duplicate: new.replace_duplicate,
+    };
+    if import.subject.as_deref() == Some("") {
+        return Err(Error::invalid("configuration.subject", "is empty"));
+    }
+    fields.finish(OAUTH)?;
+    Ok(import)
+}
+
 /// The kind of a name, if the connector takes it.
 fn kind(name: &str, declared: Option<&Provider>) -> Result<CredentialKind> {
     let Some(kind) = CredentialKind::of_name(name) else {
         let all = CredentialKind::ALL.map(CredentialKind::name).join(", ");
+        let all = format!("{all}, {OAUTH}");
         let reason = format!("must be one of {all}");
         return Err(Error::invalid("auth_type", reason));
     };
@@ -144,13 +174,32 @@ impl Fields {
         Ok(key)
     }
 
-    /// A token is sent in a header (RFC 6750 §2.1), which holds no control characters.
     fn bearer(&mut self) -> Result<Secret> {
-        let field = "configuration.token";
-        let token = self.secret("token", field)?;
+        self.token("token", "configuration.token")
+    }
+
+    /// A token is sent in a header (RFC 6750 §2.1), which holds no control characters.
+    fn token(&mut self, name: &str, field: &'static str) -> Result<Secret> {
+        let token = self.secret(name, field)?;
         not_empty(&token, field)?;
         no_control_characters(token.expose(), field)?;
+        if token.expose().len() > LONGEST_TOKEN {
+            return Err(Error::invalid(field, "is longer than 65536 bytes"));
+        }
         Ok(token)
+    }
+
+    /// Takes a time in seconds since the epoch, which may be absent.
+    fn expires_at(&mut self) -> Result<Option<Timestamp>> {
+        let Some(value) = self.0.remove("expires_at") else {
+            return Ok(None);
+        };
+        let end = value
+            .as_i64()
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let reason = "must be a whole number of seconds since the epoch";
+        end.map(Some)
+            .ok_or_else(|| Error::invalid("configuration.expires_at", reason))
     }
 
     /// A user name and its password, as RFC 7617 §2 allows them. Where one of the two is empty, as
@@ -201,8 +250,8 @@ impl Fields {
     }
 
     /// Refuses what was not taken.
-    fn finish(self, kind: CredentialKind) -> Result<()> {
-        let reason = format!("is not a field of {}", kind.name());
+    fn finish(self, kind: &str) -> Result<()> {
+        let reason = format!("is not a field of {kind}");
         let violations: Vec<_> = self
             .0
             .keys()

@@ -9,6 +9,7 @@ use bosa_auth_store::integrations::IntegrationRow;
 use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationInsert, StoreError};
 use uuid::Uuid;
 
+use super::configuration::{OAUTH, read_tokens};
 use super::sealed::check_auth_string;
 use super::{NOT_FOUND, describe, model, scopes_text};
 use crate::error::{Error, Result};
@@ -69,6 +70,12 @@ impl Tenant {
         new: ConfiguredIntegration,
     ) -> Result<Created<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsWrite)?;
+        if new.auth_type == OAUTH {
+            let import = read_tokens(&new)?;
+            return self
+                .import_connection(user_id, &new.connector, import)
+                .await;
+        }
         let new = self.auth.read_configuration(new)?;
         self.add_integration(user_id, new).await
     }

@@ -7,6 +7,7 @@ mod completion;
 mod ends;
 mod failures;
 mod flow;
+mod import;
 mod reconnect;
 
 use bosa_auth::{NewConnectorSettings, SecretChange};
