@@ -1,5 +1,6 @@
 //! The root keys of a process, and their text.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use base64::Engine as _;
@@ -14,7 +15,6 @@ use crate::secret::Secret;
 ///
 /// Keys that it learns while it is in use come after the others, and none ever goes: whoever holds a
 /// key of it may go on.
-#[derive(Debug)]
 pub struct RootKeyring {
     keys: Vec<RootKey>,
     learned: OnceLock<Box<RootKeyring>>,
@@ -44,6 +44,13 @@ pub enum KeyringError {
         /// The id.
         id: RootKeyId,
     },
+}
+
+impl fmt::Debug for RootKeyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&RootKey> = self.all().collect();
+        f.debug_tuple("RootKeyring").field(&keys).finish()
+    }
 }
 
 impl RootKeyring {
