@@ -13,7 +13,7 @@ output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 eval "$(scripts/postgres.sh start)"
 BOSA_AUTH_TEST_KILL_ROUNDS=$kills \
-    cargo test --workspace --test cli -- --nocapture refreshing:: 2>&1 | tee "$output"
+    cargo test --workspace --test cli -- --nocapture refreshing::with 2>&1 | tee "$output"
 sed -n 's/^.*kill-refresh: //p' "$output" |
     python3 -c 'import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin]))' |
     python3 bench/result.py kill-refresh

@@ -100,6 +100,11 @@ impl Fleet {
         &self.provider
     }
 
+    /// Where commands are run beside the servers.
+    pub(super) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Kills a server and starts another one in its place.
     pub(super) async fn replace(&mut self, number: usize) {
         self.servers[number].take().unwrap().kill();

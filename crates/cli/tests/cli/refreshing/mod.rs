@@ -2,6 +2,7 @@
 
 mod connecting;
 mod fleet;
+mod rekeyed;
 
 use std::time::Duration;
 
