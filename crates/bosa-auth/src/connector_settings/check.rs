@@ -90,7 +90,7 @@ fn finding(found: ProbeFinding) -> Finding {
         Verdict::Doubtful => (Severity::Warning, ""),
         Verdict::Bad => (
             Severity::Problem,
-            "Compare the settings with what the provider shows for this OAuth client.",
+            "Compare the settings with what the provider shows for this OAuth client; if it was not asked, look at the network and at the addresses of the connector.",
         ),
     };
     Finding {

@@ -92,6 +92,10 @@ pub(super) async fn set(
     if let Some(require_completion) = args.require_completion {
         new.require_completion = require_completion;
     }
+    let owner = match &args.owner.client {
+        None => String::new(),
+        Some(client) => format!(" --client {client}"),
+    };
     let settings = match args.owner.client {
         None => operator.set_connector_settings(&args.name, &new).await?,
         Some(client) => {
@@ -104,7 +108,7 @@ pub(super) async fn set(
         .output
         .record(&view, &ConnectorSettingsView::FIELDS)?;
     context.output.note(&format!(
-        "Try it: bosa-auth connector check {}.",
+        "Try it: bosa-auth connector check {}{owner}",
         connector.name()
     ));
     Ok(())
