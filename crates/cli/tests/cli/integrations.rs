@@ -69,6 +69,8 @@ on_every_database! {
             (&["add", "acme", "--type", "bearer"], "a-marked-value\nb", "configuration.token must not"),
             (&["add", "acme", "--type", "custom"], &list, "not a JSON object"),
             (&["add", "acme", "--type", "custom"], mark, "not a JSON object"),
+            (&["add", "github", "--type", "oauth"], &object, "configuration.access_token is missing"),
+            (&["add", "github", "--type", "oauth"], r#"{"access_token": "a-marked-value"}"#, "bosa-auth connector set github"),
             (&["add", "acme", "--type", "api_key"], "", "the API key is missing"),
             (&["add", "datadog", "--type", "custom"], &object, "/api_key is missing; /application_key is missing; /region is not"),
         ] {
@@ -77,8 +79,8 @@ on_every_database! {
             assert!(!said.contains(mark), "{args:?}: {said}");
         }
         assert_eq!(world.json(&on(&["list"])), json!([]));
-        let unknown = world.run_with(&on(&["add", "acme", "--type", "oauth"]), "x").expect(2);
-        assert!(unknown.stderr.contains("api_key, basic, bearer, custom"), "{unknown:#?}");
+        let unknown = world.run_with(&on(&["add", "acme", "--type", "password"]), "x").expect(2);
+        assert!(unknown.stderr.contains("api_key, basic, bearer, custom, oauth"), "{unknown:#?}");
     }
 
     async fn removing_asks_about_the_account_that_is_meant(db: TestDatabase) {
