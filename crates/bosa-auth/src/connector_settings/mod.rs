@@ -10,6 +10,7 @@ mod client;
 mod deployment;
 mod document;
 mod oauth_client;
+mod owned;
 mod secret;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use bosa_auth_store::{ConnectorSettingsWithKey, DataKeyRow, Sealed, connector_ke
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
-use crate::vault::{Place, new_data_key, open_connector_key, open_data_key};
+use crate::vault::{Place, new_data_key, open_connector_key, open_key_of};
 
 const LONGEST_SECRET: usize = 16 * 1024;
 
@@ -42,10 +42,7 @@ pub(super) fn open_secret(
     let key = found.key.as_ref().ok_or_else(|| Error::Unreadable {
         what: place.name().to_owned(),
     })?;
-    let key = match owner {
-        Some(client_id) => open_data_key(inner, client_id, key)?,
-        None => open_connector_key(inner, key)?,
-    };
+    let key = open_key_of(inner, owner, key)?;
     place.open_text(&key, &sealed.bytes).map(Some)
 }
 
