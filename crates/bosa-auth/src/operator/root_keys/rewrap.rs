@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bosa_auth_core::vault::{KeyPurpose, open_key, seal_key};
-use bosa_auth_store::{Opaque, digest_keys, signing_keys};
+use bosa_auth_store::{DigestKeyRow, Opaque, SigningKeyRow, digest_keys, signing_keys};
 
 use crate::auth::Inner;
 use crate::error::{Error, Result};
@@ -19,6 +19,13 @@ pub struct RewrappedKeys {
     pub signing_keys: u64,
 }
 
+/// A key of the database that seals no value.
+#[derive(Debug)]
+enum Key {
+    Digest(DigestKeyRow),
+    Signing(SigningKeyRow),
+}
+
 impl Operator {
     /// Seals every digest key and every generated signing key under the active root key that is not
     /// yet. Nothing that was made with them changes.
@@ -30,82 +37,68 @@ impl Operator {
         inner.reload_keys().await?;
         let active = inner.active_root_key.id();
         let mut done = RewrappedKeys::default();
-        for row in digest_keys::list(&inner.store).await? {
-            if row.root_key_id == *active {
-                continue;
-            }
-            let (purpose, name) = (KeyPurpose::DigestKey, row.id.to_string());
-            let sealed = rewrapped(
-                inner,
-                purpose,
-                &name,
-                &row.root_key_id,
-                &row.sealed,
-                &active,
-            )?;
-            let row = Arc::new((row, sealed, active.clone()));
-            done.digest_keys += u64::from(
-                inner
-                    .store
-                    .write(move |tx| {
-                        let row = row.clone();
-                        Box::pin(async move {
-                            let (before, sealed, root) = row.as_ref();
-                            let resealed = digest_keys::reseal(tx, before, root, sealed);
-                            resealed.await.map_err(Error::from)
-                        })
-                    })
-                    .await?,
-            );
+        let digest_keys = digest_keys::list(&inner.store).await?.into_iter();
+        for key in digest_keys.map(Key::Digest) {
+            done.digest_keys += u64::from(rewrap(inner, key, &active).await?);
         }
-        for row in signing_keys::list(&inner.store).await? {
-            if row.root_key_id == *active {
-                continue;
-            }
-            let purpose = KeyPurpose::SigningKey;
-            let sealed = rewrapped(
-                inner,
-                purpose,
-                &row.kid,
-                &row.root_key_id,
-                &row.sealed,
-                &active,
-            )?;
-            let row = Arc::new((row, sealed, active.clone()));
-            done.signing_keys += u64::from(
-                inner
-                    .store
-                    .write(move |tx| {
-                        let row = row.clone();
-                        Box::pin(async move {
-                            let (before, sealed, root) = row.as_ref();
-                            let resealed = signing_keys::reseal(tx, before, root, sealed);
-                            resealed.await.map_err(Error::from)
-                        })
-                    })
-                    .await?,
-            );
+        let signing_keys = signing_keys::list(&inner.store).await?.into_iter();
+        for key in signing_keys.map(Key::Signing) {
+            done.signing_keys += u64::from(rewrap(inner, key, &active).await?);
         }
         Ok(done)
     }
 }
 
-fn rewrapped(
-    inner: &Inner,
-    purpose: KeyPurpose,
-    name: &str,
-    root_key_id: &str,
-    sealed: &Opaque,
-    active: &str,
-) -> Result<Opaque> {
-    let former = root_key(&inner.root_keys, root_key_id)?;
-    let plain = open_key(former, purpose, name, sealed).map_err(|_| Error::Unreadable {
-        what: match purpose {
-            KeyPurpose::SigningKey => "a signing key".to_owned(),
-            _ => "a digest key".to_owned(),
-        },
+/// Seals a key under the active root key; false when it is already, or somebody else was faster.
+async fn rewrap(inner: &Inner, key: Key, active: &str) -> Result<bool> {
+    let (former, sealed) = key.sealed();
+    if former == active {
+        return Ok(false);
+    }
+    let (purpose, name) = key.place();
+    let former = root_key(&inner.root_keys, former)?;
+    let plain = open_key(former, purpose, &name, sealed).map_err(|_| Error::Unreadable {
+        what: key.kind().to_owned(),
     })?;
     let root = root_key(&inner.root_keys, active)?;
-    let sealed = seal_key(root, purpose, name, plain.expose(), inner.entropy.as_ref());
-    Ok(sealed.map_err(Error::internal)?.into())
+    let sealed = seal_key(root, purpose, &name, plain.expose(), inner.entropy.as_ref());
+    let sealed = Opaque::from(sealed.map_err(Error::internal)?);
+    let write = Arc::new((key, active.to_owned(), sealed));
+    let resealed = inner.store.write(move |tx| {
+        let write = write.clone();
+        Box::pin(async move {
+            let (before, root, sealed) = write.as_ref();
+            let resealed = match before {
+                Key::Digest(before) => digest_keys::reseal(tx, before, root, sealed).await,
+                Key::Signing(before) => signing_keys::reseal(tx, before, root, sealed).await,
+            };
+            resealed.map_err(Error::from)
+        })
+    });
+    resealed.await
+}
+
+impl Key {
+    /// The root key that it is sealed under, and the sealed bytes.
+    fn sealed(&self) -> (&str, &Opaque) {
+        match self {
+            Self::Digest(row) => (&row.root_key_id, &row.sealed),
+            Self::Signing(row) => (&row.root_key_id, &row.sealed),
+        }
+    }
+
+    /// What it is sealed as, and for.
+    fn place(&self) -> (KeyPurpose, String) {
+        match self {
+            Self::Digest(row) => (KeyPurpose::DigestKey, row.id.to_string()),
+            Self::Signing(row) => (KeyPurpose::SigningKey, row.kid.clone()),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Digest(_) => "a digest key",
+            Self::Signing(_) => "a signing key",
+        }
+    }
 }

@@ -182,7 +182,7 @@ impl Run<'_> {
                     break;
                 }
             }
-            if !stuck.contains(&None) && !self.replacement.old_connector_keys().await?.is_empty() {
+            if !stuck.contains(&None) && !self.replacement.old_keys(None).await?.is_empty() {
                 is_idle = false;
                 if !self.replace_keys_of(None).await? {
                     stuck.insert(None);

@@ -82,20 +82,8 @@ impl Run<'_> {
 
     /// Removes the old keys of an owner that seal nothing any more; returns the others.
     async fn remove_old_keys(&mut self, owner: Option<ClientId>) -> Result<Vec<DataKeyId>> {
-        let mut keys = match owner {
-            Some(client) => {
-                self.replacement
-                    .inner
-                    .store
-                    .client(client)
-                    .data_keys()
-                    .await?
-            }
-            None => connector_keys::list(&self.replacement.inner.store).await?,
-        };
-        keys.retain(|key| key.created_at < self.replacement.begun.started_at);
         let mut held = Vec::new();
-        for key in keys {
+        for key in self.replacement.old_keys(owner).await? {
             let id = key.id;
             let removed = self.replacement.inner.store.write(move |tx| {
                 Box::pin(async move {
@@ -117,9 +105,13 @@ impl Run<'_> {
 }
 
 impl Replacement<'_> {
-    /// The old keys of the deployment's connector secrets.
-    pub(super) async fn old_connector_keys(&self) -> Result<Vec<DataKeyRow>> {
-        let mut keys = connector_keys::list(&self.inner.store).await?;
+    /// The old keys of an owner.
+    pub(super) async fn old_keys(&self, owner: Option<ClientId>) -> Result<Vec<DataKeyRow>> {
+        let store = &self.inner.store;
+        let mut keys = match owner {
+            Some(client) => store.client(client).data_keys().await?,
+            None => connector_keys::list(store).await?,
+        };
         keys.retain(|key| key.created_at < self.begun.started_at);
         Ok(keys)
     }
