@@ -30,11 +30,7 @@ on_every_database! {
 
     async fn a_deleted_account_is_not_found_when_the_answer_comes(db: TestDatabase) {
         let place = Place::patient(&db, "acme", WITHOUT_GRACE).await;
-        place.an_hour();
-        place.provider.fault(Endpoint::Token, 1, Fault::hang().after_effect());
-        let process = place.process(&db);
-        let reading = process.read("ana");
-        place.provider.until("the request arrives", |provider| provider.hanging() == 1).await;
+        let (process, reading) = place.unanswered(&db).await;
         let tenant = place.world.tenant(&place.client).await;
         assert!(tenant.delete_integration(place.user.id, CONNECTOR, Some("ana")).await.unwrap());
         place.provider.release();
@@ -44,11 +40,7 @@ on_every_database! {
 
     async fn what_was_connected_again_meanwhile_is_kept(db: TestDatabase) {
         let place = Place::patient(&db, "acme", WITHOUT_GRACE).await;
-        place.an_hour();
-        place.provider.fault(Endpoint::Token, 1, Fault::hang().after_effect());
-        let process = place.process(&db);
-        let reading = process.read("ana");
-        place.provider.until("the request arrives", |provider| provider.hanging() == 1).await;
+        let (process, reading) = place.unanswered(&db).await;
         place.connect_again(&db, "ana").await;
         let newer = place.read().await.unwrap();
         assert!(place.works(&newer));

@@ -279,11 +279,7 @@ on_every_database! {
 
     async fn an_answer_that_comes_after_all_takes_back_that_the_account_was_given_up(db: TestDatabase) {
         let place = Place::patient(&db, "acme", WITHOUT_GRACE).await;
-        place.an_hour();
-        place.provider.fault(Endpoint::Token, 1, Fault::hang().after_effect());
-        let slow = place.process(&db);
-        let reading = slow.read("ana");
-        place.provider.until("the request arrives", |provider| provider.hanging() == 1).await;
+        let (slow, reading) = place.unanswered(&db).await;
         // As if the process had stood still for longer than its lease.
         end_leases(&db).await;
         assert_eq!(code(place.read().await), "needs_reauthorization");
@@ -298,11 +294,7 @@ on_every_database! {
     async fn whoever_comes_after_a_dead_process_waits_for_its_lease(db: TestDatabase) {
         // The one test in which the lease ends by itself.
         let place = Place::new(&db, with_grace()).await;
-        place.an_hour();
-        place.provider.fault(Endpoint::Token, 1, Fault::hang().after_effect());
-        let process = place.process(&db);
-        let _reading = process.read("ana");
-        place.provider.until("the request arrives", |provider| provider.hanging() == 1).await;
+        let (process, _reading) = place.unanswered(&db).await;
         process.kill();
         assert!(place.works(&place.read().await.unwrap()));
         place.assert_alive(&db, "ana").await;

@@ -80,11 +80,7 @@ on_every_database! {
         let grace = RefreshTokens::rotate_with_grace(Duration::from_secs(300), GraceAnswer::FurtherSuccessor);
         for (label, seconds_ago, is_lost) in [("soon", 0, false), ("in-time", 200, false), ("late", 290, true), ("later", 400, true)] {
             let place = Place::patient(&db, label, grace).await;
-            place.an_hour();
-            place.provider.fault(Endpoint::Token, 1, Fault::hang().after_effect());
-            let process = place.process(&db);
-            let _reading = process.read("ana");
-            place.provider.until("the request arrives", |provider| provider.hanging() == 1).await;
+            let (process, _reading) = place.unanswered(&db).await;
             process.kill();
             let sql = match seconds_ago {
                 0 => "update bosa_refresh_leases set held_until = 0",
@@ -192,11 +188,7 @@ on_every_database! {
 
     async fn keys_that_are_replaced_meanwhile_lose_no_answer(db: TestDatabase) {
         let place = Place::patient(&db, "acme", WITHOUT_GRACE).await;
-        place.an_hour();
-        place.provider.fault(Endpoint::Token, 1, Fault::hang().after_effect());
-        let process = place.process(&db);
-        let reading = process.read("ana");
-        place.provider.until("the request arrives", |provider| provider.hanging() == 1).await;
+        let (process, reading) = place.unanswered(&db).await;
         let before = place.stored(&db, "ana").await.key.id;
         let operator = place.world.auth.operator();
         operator.vault_rekey(RekeyOptions::default(), |_| ()).await.unwrap();

@@ -21,7 +21,7 @@ use bosa_auth_store::{
 };
 use bosa_auth_testkit::TestDatabase;
 use bosa_auth_testkit::oauth_provider::{
-    Behaviour, CLIENT_ID, CLIENT_SECRET, GraceAnswer, OAuthProvider, RefreshTokens,
+    Behaviour, CLIENT_ID, CLIENT_SECRET, Endpoint, Fault, GraceAnswer, OAuthProvider, RefreshTokens,
 };
 use tokio::task::JoinHandle;
 use url::Url;
@@ -83,6 +83,19 @@ impl Place {
             ..Behaviour::default()
         };
         Self::waiting(db, client, behaviour, 60).await
+    }
+
+    /// An hour later, a read of `ana` in a process of its own: the provider has carried out the refresh
+    /// and holds its answer back.
+    pub(super) async fn unanswered(&self, db: &TestDatabase) -> (Process, Reading) {
+        self.an_hour();
+        let held_back = Fault::hang().after_effect();
+        self.provider.fault(Endpoint::Token, 1, held_back);
+        let process = self.process(db);
+        let reading = process.read("ana");
+        let arrives = |provider: &OAuthProvider| provider.hanging() == 1;
+        self.provider.until("the request arrives", arrives).await;
+        (process, reading)
     }
 
     async fn waiting(
@@ -383,6 +396,9 @@ impl Place {
     }
 }
 
+/// A read that goes on in a process.
+pub(super) type Reading = JoinHandle<Result<Option<ThirdPartyIntegrationAuth>, Error>>;
+
 /// A process that can be killed.
 pub(super) struct Process {
     runtime: tokio::runtime::Runtime,
@@ -393,10 +409,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Reads an account.
-    pub(super) fn read(
-        &self,
-        label: &str,
-    ) -> JoinHandle<Result<Option<ThirdPartyIntegrationAuth>, Error>> {
+    pub(super) fn read(&self, label: &str) -> Reading {
         let (auth, key) = (self.auth.clone(), self.key.clone());
         let (user, label) = (self.user, label.to_owned());
         self.runtime.spawn(async move {
