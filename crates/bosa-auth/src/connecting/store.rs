@@ -7,11 +7,9 @@ use bosa_auth_connect::RefreshToken as Declared;
 use bosa_auth_core::{Actor, AuditAction, AuditEvent, AuthStatus, IntegrationId, Secret};
 use bosa_auth_store::integrations::IntegrationRow;
 use bosa_auth_store::{
-    ClientTx, ConnectStateRow, GrantRow, IntegrationChange, IntegrationInsert, RefreshToken,
-    StoreError,
+    AccountPlace, ClientTx, ConnectStateRow, GrantRow, IntegrationChange, IntegrationInsert,
+    RefreshToken, StoreError,
 };
-use serde_json::json;
-use uuid::Uuid;
 
 use super::completion::CompletionSecret;
 use super::exchange::Granted;
@@ -24,7 +22,7 @@ use crate::idempotency::Idempotency;
 use crate::model::Created;
 use crate::operation::{Operation, Settled, Written};
 use crate::refresh::{end_of, next_refresh};
-use crate::tenant::{is_active, scopes_text};
+use crate::tenant::{describe_with, is_active, new_account, scopes_text};
 use crate::vault::{Place, open_data_key};
 
 /// How often storing is tried while the database does not answer: the code is used up, and only
@@ -126,28 +124,21 @@ async fn attempt_store(
     let is_new = matches!(target, Target::New(_));
     let mut row = match target {
         Target::Existing(row) => *row,
-        Target::New(name) => IntegrationRow {
-            client_id,
-            id: state.id,
-            user_id: state.user_id,
-            connector: state.connector.clone(),
-            user_identifier: name.into(),
-            auth_scopes: String::new(),
-            sealed: Vec::new().into(),
-            data_key_id: Uuid::nil().into(),
-            version: 1,
-            auth_status: AuthStatus::Active,
-            subject: None,
-            selected: false,
-            created_at: now,
-            updated_at: now,
-        },
+        Target::New(name) => {
+            let place = AccountPlace {
+                client_id,
+                id: state.id,
+                user_id: state.user_id,
+                connector: state.connector.clone(),
+                user_identifier: name.into(),
+            };
+            new_account(place, now)
+        }
     };
     let key = open_data_key(inner, client_id, &key)?;
     let tokens = &granted.tokens;
-    let seal = |place: Place<'_>, token: &Secret| {
-        place.seal(&key, token.expose().as_bytes(), inner.entropy.as_ref())
-    };
+    let seal =
+        |place: Place<'_>, token: &Secret| place.seal_text(&key, token, inner.entropy.as_ref());
     let credential = seal(Place::credential(&row), &tokens.access_token)?;
     row.sealed = credential.bytes;
     row.data_key_id = credential.key_id;
@@ -192,15 +183,9 @@ async fn attempt_store(
         subject: row.subject.clone(),
         at: now,
     });
-    let detail = json!({
-        "user": row.user_id.to_string(),
-        "connector": row.connector,
-        "user_identifier": row.user_identifier,
-        "new": is_new,
-    });
     let event = AuditEvent {
         subject: Some(row.id.as_uuid()),
-        detail: Some(detail.to_string()),
+        detail: Some(describe_with(&row, "new", is_new)),
         ..event.clone()
     };
     let operation = storing

@@ -55,7 +55,7 @@ pub(super) fn seal_secret(
     secret: &Secret,
 ) -> Result<Sealed> {
     let place = Place::connector_secret(owner, connector);
-    place.seal(key, secret.expose().as_bytes(), inner.entropy.as_ref())
+    place.seal_text(key, secret, inner.entropy.as_ref())
 }
 
 /// The key that seals new secrets of the deployment; the first one is made when it is needed.

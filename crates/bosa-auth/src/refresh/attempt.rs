@@ -106,14 +106,7 @@ impl Attempt {
             };
             let remaining = Duration::try_from(remaining).unwrap_or_default();
             self.tell(Progress::Elsewhere(remaining));
-            let may_wait = matches!(
-                self.wish,
-                Wish::Read {
-                    is_patient: true,
-                    ..
-                }
-            );
-            if !may_wait || self.running().phase() != Phase::Open {
+            if !self.wish.is_patient() || self.running().phase() != Phase::Open {
                 return Outcome::Elsewhere(remaining);
             }
             let pause = step.min(remaining).max(Duration::from_millis(1));

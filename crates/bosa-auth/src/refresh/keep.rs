@@ -18,7 +18,7 @@ use super::outcome::Outcome;
 use super::repeats::Repeats;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
-use crate::tenant::{open_credential, open_refresh_token, scopes_text};
+use crate::tenant::{describe_with, open_credential, open_refresh_token, scopes_text};
 use crate::vault::{Place, open_data_key};
 
 /// How the reason begins when nobody knows whether the refresh token was used.
@@ -40,6 +40,23 @@ enum Now {
     Gone,
 }
 
+/// How often a write was tried once more.
+#[derive(Default)]
+struct Retries {
+    repeats: Repeats,
+    versions: u32,
+}
+
+/// What follows of an attempt to write.
+enum Next {
+    /// Another one, from the version that the account has now if that is another.
+    Again(Option<Box<IntegrationWithGrant>>),
+    /// It has ended.
+    Ended(Outcome),
+    /// It cannot be written.
+    Failed(Error),
+}
+
 impl Attempt {
     /// Stores the provider's answer, however long the database is away.
     pub(super) async fn keep(
@@ -56,7 +73,7 @@ impl Attempt {
         let expires_at = end_of(at, lifetime);
         // Without randomness it is late, but not for ever.
         let next = next_refresh(at, lifetime, entropy).unwrap_or(expires_at);
-        let (mut repeats, mut versions) = (Repeats::default(), 0);
+        let mut retries = Retries::default();
         loop {
             let stored = match self
                 .store(holding, &found, tokens, [at, expires_at, next])
@@ -66,19 +83,11 @@ impl Attempt {
                 Ok(false) => self.compare(&found, Some(sent), Some(tokens)).await,
                 Err(error) => Err(error),
             };
-            match stored {
-                Ok(Now::Stored) => return Outcome::Refreshed,
-                Ok(Now::SameToken(again)) if versions < MOST_VERSIONS => {
-                    versions += 1;
-                    found = *again;
-                }
-                Ok(Now::Gone) => return Outcome::Gone,
-                Ok(Now::Another | Now::SameToken(_)) => {
-                    drop(holding.give_back(self.inner(), false).await);
-                    return Outcome::Changed;
-                }
-                Err(error) if self.may_repeat(&error, &mut repeats).await => {}
-                Err(error) => {
+            let done = Outcome::Refreshed;
+            match self.follow(holding, stored, done, &mut retries).await {
+                Next::Again(again) => found = again.map_or(found, |again| *again),
+                Next::Ended(outcome) => return outcome,
+                Next::Failed(error) => {
                     tracing::error!(
                         client = %self.account.client_id,
                         integration = %self.account.id,
@@ -112,7 +121,7 @@ impl Attempt {
             let key = key.ok_or(Error::InvalidClient)?;
             let key = open_data_key(inner, client_id, &key)?;
             let seal = |place: Place<'_>, text: &Secret| {
-                place.seal(&key, text.expose().as_bytes(), inner.entropy.as_ref())
+                place.seal_text(&key, text, inner.entropy.as_ref())
             };
             let refresh_token = tokens.refresh_token.as_ref();
             let refresh_token = refresh_token.map(|token| seal(Place::refresh_token(row), token));
@@ -150,45 +159,55 @@ impl Attempt {
         sent: Option<&Secret>,
         reason: &str,
     ) -> Outcome {
-        let (mut repeats, mut versions) = (Repeats::default(), 0);
+        let mut retries = Retries::default();
         loop {
             let marked = match self.mark(holding, &found.integration, reason).await {
                 Ok(true) => Ok(Now::Stored),
                 Ok(false) => self.compare(&found, sent, None).await,
                 Err(error) => Err(error),
             };
-            match marked {
-                Ok(Now::Stored) => return Outcome::Refused,
-                Ok(Now::SameToken(again)) if versions < MOST_VERSIONS => {
-                    versions += 1;
-                    found = *again;
-                }
-                Ok(Now::Gone) => return Outcome::Gone,
-                Ok(Now::Another | Now::SameToken(_)) => {
-                    drop(holding.give_back(self.inner(), false).await);
-                    return Outcome::Changed;
-                }
-                Err(error) if self.may_repeat(&error, &mut repeats).await => {}
-                Err(error) => return Outcome::failed(error),
+            let done = Outcome::Refused;
+            match self.follow(holding, marked, done, &mut retries).await {
+                Next::Again(again) => found = again.map_or(found, |again| *again),
+                Next::Ended(outcome) => return outcome,
+                Next::Failed(error) => return Outcome::failed(error),
             }
+        }
+    }
+
+    /// What follows of an attempt to write, which ends with `done` when it is written.
+    async fn follow(
+        &self,
+        holding: &Holding,
+        written: Result<Now>,
+        done: Outcome,
+        retries: &mut Retries,
+    ) -> Next {
+        match written {
+            Ok(Now::Stored) => Next::Ended(done),
+            Ok(Now::SameToken(again)) if retries.versions < MOST_VERSIONS => {
+                retries.versions += 1;
+                Next::Again(Some(again))
+            }
+            Ok(Now::Gone) => Next::Ended(Outcome::Gone),
+            Ok(Now::Another | Now::SameToken(_)) => {
+                drop(holding.give_back(self.inner(), false).await);
+                Next::Ended(Outcome::Changed)
+            }
+            Err(error) if self.may_repeat(&error, &mut retries.repeats).await => Next::Again(None),
+            Err(error) => Next::Failed(error),
         }
     }
 
     /// Marks it in the version that was read; false when it has another one.
     async fn mark(&self, holding: &Holding, row: &IntegrationRow, reason: &str) -> Result<bool> {
         let inner = self.inner();
-        let detail = serde_json::json!({
-            "user": row.user_id.to_string(),
-            "connector": row.connector,
-            "user_identifier": row.user_identifier,
-            "reason": reason,
-        });
         let event = inner.event(
             &self.wish.actor(),
             AuditAction::IntegrationRefreshRefuse,
             Some(row.client_id),
             Some(row.id.as_uuid()),
-            Some(detail.to_string()),
+            Some(describe_with(row, "reason", reason)),
         )?;
         tracing::warn!(
             client = %row.client_id,

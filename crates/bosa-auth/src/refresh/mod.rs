@@ -121,13 +121,7 @@ impl Auth {
 
     /// Refreshes an account, or waits for whoever does it already.
     async fn refresh(&self, account: &Account, wish: Wish) -> Outcome {
-        let is_patient = matches!(
-            wish,
-            Wish::Read {
-                is_patient: true,
-                ..
-            }
-        );
+        let is_patient = wish.is_patient();
         let waiting = async {
             loop {
                 let (is_own, outcome) = match self.join(account, wish) {
@@ -230,6 +224,14 @@ impl Wish {
         match self {
             Self::Read { actor, .. } => actor,
             Self::Ahead => Actor::Library,
+        }
+    }
+
+    /// Whether it waits for another process.
+    fn is_patient(self) -> bool {
+        match self {
+            Self::Read { is_patient, .. } => is_patient,
+            Self::Ahead => false,
         }
     }
 

@@ -9,6 +9,7 @@ mod users;
 
 pub(crate) use authenticate::is_live;
 pub(crate) use integrations::{
-    check_scopes, describe, is_active, model, open_credential, open_refresh_token, scopes_text,
+    check_scopes, describe, describe_with, is_active, model, new_account, open_credential,
+    open_refresh_token, scopes_text,
 };
 pub(crate) use users::is_storable;

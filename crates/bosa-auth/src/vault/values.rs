@@ -71,6 +71,19 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// As [`seal`](Self::seal), for a value that is text.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub(crate) fn seal_text(
+        &self,
+        key: &DataKey,
+        plain: &Secret,
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed> {
+        self.seal(key, plain.expose().as_bytes(), entropy)
+    }
+
     /// Opens what was sealed for this place.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationChange, StoreError, audit};
 
 use super::sealed::check_auth_string;
-use super::{NOT_FOUND, describe, explained, model, scopes_text};
+use super::{NOT_FOUND, describe, explained, scopes_text};
 use crate::error::{Error, Result};
 use crate::model::{Created, IntegrationUpdate, ThirdPartyIntegrationAuth};
 use crate::operation::{Operation, Settled, Written};
@@ -66,8 +66,7 @@ impl Tenant {
             Some(row) => row,
             None => self.integration_by_id(user_id, change.0.id).await?,
         };
-        let selected = model(&row, Secret::default())?;
-        Ok(explained(selected, needs_reauth.as_ref()))
+        explained(&row, Secret::default(), needs_reauth.as_ref())
     }
 
     /// Replaces an account's credential or its list of permissions. With another credential it is
@@ -166,9 +165,8 @@ impl Tenant {
             Err(Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let stored = model(&stored, Secret::default())?;
         Ok(Some(Created {
-            resource: explained(stored, needs_reauth.as_ref()),
+            resource: explained(&stored, Secret::default(), needs_reauth.as_ref())?,
             replayed,
         }))
     }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use bosa_auth_connect::{CredentialKind, LookupError, Provider, Schema};
+use bosa_auth_connect::{CredentialKind, Provider, Schema};
 use bosa_auth_core::{ConnectorName, Secret, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::sealed::LONGEST_AUTH_STRING;
 use crate::auth::Auth;
 use crate::connecting::ImportedTokens;
 use crate::error::{Error, Result, Violation};
@@ -15,7 +16,6 @@ use crate::model::{ConfiguredIntegration, NewIntegration};
 /// The kind of an account that was connected elsewhere.
 pub(super) const OAUTH: &str = "oauth";
 const DEFAULT_ACCOUNT: &str = "default";
-const LONGEST_TOKEN: usize = 64 * 1024;
 /// Longest part of a field's name that an error repeats, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -27,10 +27,10 @@ impl Auth {
     /// malformed.
     pub(super) fn read_configuration(&self, new: ConfiguredIntegration) -> Result<NewIntegration> {
         let connector = ConnectorName::parse(&new.connector)?;
-        let declared = match self.inner.connectors.load().get(connector.as_str()) {
+        let declared = match self.declared(&connector) {
             Ok(provider) => Some(provider),
-            Err(LookupError::Unknown) => None,
-            Err(error @ LookupError::Invalid(_)) => return Err(Error::internal(error)),
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
         };
         let kind = kind(&new.auth_type, declared.as_deref())?;
         let mut fields = Fields::parse(&new.configuration)?;
@@ -183,7 +183,7 @@ impl Fields {
         let token = self.secret(name, field)?;
         not_empty(&token, field)?;
         no_control_characters(token.expose(), field)?;
-        if token.expose().len() > LONGEST_TOKEN {
+        if token.expose().len() > LONGEST_AUTH_STRING {
             return Err(Error::invalid(field, "is longer than 65536 bytes"));
         }
         Ok(token)

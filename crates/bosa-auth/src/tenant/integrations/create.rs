@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    AccountName, AuditAction, AuthStatus, ConnectorName, IntegrationId, Scope, Secret, UserId,
+    AccountName, AuditAction, AuthStatus, ConnectorName, IntegrationId, Scope, Secret, Timestamp,
+    UserId,
 };
 use bosa_auth_store::integrations::IntegrationRow;
-use bosa_auth_store::{ClientTx, DataKeyRow, IntegrationInsert, StoreError};
+use bosa_auth_store::{AccountPlace, ClientTx, DataKeyRow, IntegrationInsert, StoreError};
 use uuid::Uuid;
 
 use super::configuration::{OAUTH, read_tokens};
@@ -146,21 +147,16 @@ impl Tenant {
     ) -> Result<IntegrationRow> {
         let inner = &self.auth.inner;
         let now = inner.clock.now();
-        Ok(IntegrationRow {
+        let place = AccountPlace {
             client_id: self.id(),
             id: IntegrationId::generate(now, inner.entropy.as_ref())?,
             user_id,
             connector: connector.to_owned(),
             user_identifier: user_identifier.to_owned(),
+        };
+        Ok(IntegrationRow {
             auth_scopes: auth_scopes.to_owned(),
-            sealed: Vec::new().into(),
-            data_key_id: Uuid::nil().into(),
-            version: 1,
-            auth_status: AuthStatus::Active,
-            subject: None,
-            selected: false,
-            created_at: now,
-            updated_at: now,
+            ..new_account(place, now)
         })
     }
 
@@ -232,5 +228,25 @@ impl Tenant {
     ) -> Result<IntegrationRow> {
         let mut client = self.auth.inner.store.client(self.id());
         client.integration(user_id, id).await?.ok_or(NOT_FOUND)
+    }
+}
+
+/// A new account, before anything is sealed for it.
+pub(crate) fn new_account(place: AccountPlace, at: Timestamp) -> IntegrationRow {
+    IntegrationRow {
+        client_id: place.client_id,
+        id: place.id,
+        user_id: place.user_id,
+        connector: place.connector,
+        user_identifier: place.user_identifier,
+        auth_scopes: String::new(),
+        sealed: Vec::new().into(),
+        data_key_id: Uuid::nil().into(),
+        version: 1,
+        auth_status: AuthStatus::Active,
+        subject: None,
+        selected: false,
+        created_at: at,
+        updated_at: at,
     }
 }

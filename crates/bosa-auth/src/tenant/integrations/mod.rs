@@ -4,6 +4,7 @@ use bosa_auth_core::{AuthStatus, ClientState, Secret, UserId, UserState};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 use bosa_auth_store::users::UserWithClient;
 use bosa_auth_store::{InstanceState, NeedsReauth, Reading, StoreError, Together};
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::ThirdPartyIntegrationAuth;
@@ -16,6 +17,7 @@ mod create;
 mod read;
 mod sealed;
 
+pub(crate) use create::new_account;
 pub(in crate::tenant) use read::without_credentials;
 pub(crate) use sealed::{open_credential, open_refresh_token};
 
@@ -110,12 +112,24 @@ fn scopes(row: &IntegrationRow) -> Result<Vec<String>> {
 
 /// What the audit keeps of an account.
 pub(crate) fn describe(row: &IntegrationRow) -> String {
-    serde_json::json!({
+    description(row).to_string()
+}
+
+/// As [`describe`], with one thing more.
+pub(crate) fn describe_with(row: &IntegrationRow, name: &str, value: impl Into<Value>) -> String {
+    let mut description = description(row);
+    if let Value::Object(members) = &mut description {
+        members.insert(name.to_owned(), value.into());
+    }
+    description.to_string()
+}
+
+fn description(row: &IntegrationRow) -> Value {
+    json!({
         "user": row.user_id.to_string(),
         "connector": row.connector,
         "user_identifier": row.user_identifier,
     })
-    .to_string()
 }
 
 /// An account with what may be shown of its credential.
@@ -133,16 +147,21 @@ pub(crate) fn model(
     })
 }
 
-/// An account with the reason why it must be connected again, if it must.
+/// As [`model`], with the reason why the account must be connected again, if it must.
+///
+/// # Errors
+/// As [`model`].
 fn explained(
-    mut model: ThirdPartyIntegrationAuth,
+    row: &IntegrationRow,
+    auth_string: Secret,
     needs_reauth: Option<&NeedsReauth>,
-) -> ThirdPartyIntegrationAuth {
+) -> Result<ThirdPartyIntegrationAuth> {
+    let mut model = model(row, auth_string)?;
     if let Some(need) = needs_reauth.filter(|_| model.auth_status == AuthStatus::NeedsReauth) {
         model.auth_status_reason = Some(need.reason.clone());
         model.auth_status_since = Some(need.at);
     }
-    model
+    Ok(model)
 }
 
 /// The row without what may not be readable.

@@ -96,8 +96,8 @@ impl Tenant {
             .items
             .iter()
             .map(|found| {
-                let account = model(&found.integration, Secret::default())?;
-                Ok(explained(account, found.needs_reauth.as_ref()))
+                let reason = found.needs_reauth.as_ref();
+                explained(&found.integration, Secret::default(), reason)
             })
             .collect::<Result<_>>()?;
         Ok(Page::new(items, page.next))
@@ -121,9 +121,9 @@ impl Tenant {
             true => open_integration(&self.auth, found),
             false => Ok(Secret::default()),
         };
-        let opened = opened
-            .and_then(|auth_string| model(&found.integration, auth_string))
-            .map(|account| explained(account, found.needs_reauth.as_ref()));
+        let opened = opened.and_then(|auth_string| {
+            explained(&found.integration, auth_string, found.needs_reauth.as_ref())
+        });
         opened.unwrap_or_else(|_| {
             let row = &found.integration;
             ThirdPartyIntegrationAuth {
@@ -147,8 +147,8 @@ pub(in crate::tenant) fn without_credentials(
     found
         .iter()
         .map(|found| {
-            let account = model(&found.integration, Secret::default())?;
-            Ok(explained(account, found.needs_reauth.as_ref()))
+            let reason = found.needs_reauth.as_ref();
+            explained(&found.integration, Secret::default(), reason)
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use crate::principal::Tenant;
 use crate::vault::{Place, open_data_key};
 
 /// Longest credential, in bytes.
-const LONGEST_AUTH_STRING: usize = 64 * 1024;
+pub(super) const LONGEST_AUTH_STRING: usize = 64 * 1024;
 
 impl Tenant {
     /// Seals a credential for its row under the client's active data key.
@@ -25,8 +25,8 @@ impl Tenant {
     ) -> Result<(Opaque, DataKeyId)> {
         let inner = &self.auth.inner;
         let key = open_data_key(inner, self.id(), key.ok_or(Error::InvalidClient)?)?;
-        let plain = auth_string.expose().as_bytes();
-        let sealed = Place::credential(row).seal(&key, plain, inner.entropy.as_ref())?;
+        let place = Place::credential(row);
+        let sealed = place.seal_text(&key, auth_string, inner.entropy.as_ref())?;
         Ok((sealed.bytes, sealed.key_id))
     }
 }
