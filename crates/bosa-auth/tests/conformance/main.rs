@@ -29,6 +29,7 @@ mod refresh;
 mod repeats;
 mod revocations;
 mod root_keys;
+mod scenarios;
 mod scopes;
 mod settings;
 mod start;
