@@ -368,32 +368,6 @@ on_every_database! {
         }
     }
 
-    async fn credentials_of_the_other_kind_are_refused(db: TestDatabase) {
-        let world = World::new(&db).await;
-        let client = world.client("acme").await;
-        let good = target(&world, &client, "ana").await;
-        let key_as_secret = client.key.replacen("sk-client-", "sk-user-", 1);
-        let secret_as_key = good.secret.replacen("sk-user-", "sk-client-", 1);
-        for text in [&good.secret, &secret_as_key, &good.token, &key_as_secret] {
-            assert_eq!(code(world.auth.authenticate_client(text).await), "invalid_client");
-        }
-        let tenant = world.tenant(&client).await;
-        for text in [&client.key, &key_as_secret, &secret_as_key, &good.token] {
-            assert_eq!(code(tenant.authenticate_user("ana", text).await), "unauthorized");
-        }
-        for text in [&client.key, &good.secret] {
-            assert_eq!(code(tenant.verify_token(text).await), "invalid_token");
-        }
-        // Truncated, extended, in another case, with another label.
-        for text in [&client.key[..client.key.len() - 1], &format!("{}A", client.key), &client.key.to_uppercase(), &format!("{}\n", client.key)] {
-            assert_eq!(code(world.auth.authenticate_client(text).await), "invalid_client");
-        }
-        let parts: Vec<&str> = client.key.split('.').collect();
-        let relabelled = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode("other"), parts[2]);
-        assert_eq!(code(world.auth.authenticate_client(&relabelled).await), "invalid_client");
-        good_calls_work(&world, &client, &good).await;
-    }
-
     async fn tampered_tokens_are_refused_everywhere(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;
@@ -409,18 +383,6 @@ on_every_database! {
         }
         assert_eq!(changed(&before, &dump(&db).await), Vec::<String>::new());
         good_calls_work(&world, &client, &good).await;
-    }
-
-    async fn any_changed_character_of_a_token_is_refused(db: TestDatabase) {
-        let world = World::new(&db).await;
-        let client = world.client("acme").await;
-        let token = target(&world, &client, "ana").await.token;
-        for position in 0..token.len() {
-            let mut bytes = token.clone().into_bytes();
-            bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
-            let changed = String::from_utf8(bytes).unwrap();
-            assert_eq!(code(world.auth.current_user(None, &changed).await), "invalid_token", "{position}");
-        }
     }
 
     async fn a_public_key_is_never_taken_for_a_shared_secret(db: TestDatabase) {

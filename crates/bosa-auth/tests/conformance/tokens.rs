@@ -1,13 +1,13 @@
-//! Tokens: issue, verify, revoke, list, slide, prune, and the keys that sign them.
+//! Tokens: what they hold, how they end with time, and the keys that sign them.
 
 use std::time::Duration;
 
-use bosa_auth::{Algorithm, Clock, PageRequest, TokenInfo, UserId};
+use bosa_auth::{Algorithm, Clock, PageRequest};
 use bosa_auth_core::SystemEntropy;
 use bosa_auth_core::token::SigningKey;
 use bosa_auth_testkit::on_every_database;
 
-use crate::support::{World, check_page_requests, code, counts, payload, walk};
+use crate::support::{World, code, counts, payload};
 
 const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::HS256,
@@ -64,18 +64,6 @@ on_every_database! {
         assert_eq!(token.expires_at, world.clock.now().as_second() + 43_200 * 60);
     }
 
-    async fn a_token_needs_an_active_user_of_this_client(db: TestDatabase) {
-        let world = World::new(&db).await;
-        let (client, other) = (world.client("acme").await, world.client("other").await);
-        let user = world.user(&client, "ana").await;
-        let create = world.auth.create_token_service();
-        let nobody = uuid::Uuid::nil();
-        assert_eq!(code(create.create_token(user.id, other.model.id).await), "unauthorized");
-        assert_eq!(code(create.create_token(nobody, client.model.id).await), "unauthorized");
-        assert_eq!(code(create.create_token(user.id, nobody).await), "unauthorized");
-        assert_eq!(counts(&db).await.tokens, 0);
-    }
-
     async fn verification_answers_from_the_row_and_not_from_the_claim(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;
@@ -124,24 +112,6 @@ on_every_database! {
         assert_eq!(code(world.verify(&client, &token).await), "revoked_token");
     }
 
-    async fn only_the_first_revocation_of_a_live_token_is_true(db: TestDatabase) {
-        let world = World::new(&db).await;
-        let (client, other) = (world.client("acme").await, world.client("other").await);
-        let user = world.user(&client, "ana").await;
-        let (token, kept) = (world.token(&client, &user).await, world.token(&client, &user).await);
-        let revoke = world.auth.revoke_token_service();
-        for not_a_token in ["", "nonsense", "a.b.c", &token[..token.len() - 1], &client.key] {
-            assert!(!revoke.revoke_token(&client.key, not_a_token).await.unwrap());
-        }
-        assert!(!revoke.revoke_token(&other.key, &token).await.unwrap());
-        assert_eq!(code(revoke.revoke_token("nonsense", &token).await), "invalid_client");
-        assert_eq!(code(world.verify(&client, &token).await), "accepted");
-        assert!(revoke.revoke_token(&client.key, &token).await.unwrap());
-        assert!(!revoke.revoke_token(&client.key, &token).await.unwrap());
-        assert_eq!(code(world.verify(&client, &token).await), "revoked_token");
-        assert_eq!(code(world.verify(&client, &kept).await), "accepted");
-    }
-
     async fn a_token_is_revoked_by_its_id_too(db: TestDatabase) {
         let world = World::new(&db).await;
         let client = world.client("acme").await;
@@ -156,38 +126,6 @@ on_every_database! {
         let ended = tenant.create_token(user.id).await.unwrap().resource;
         tenant.revoke_all_tokens(user.id).await.unwrap();
         assert!(!tenant.revoke_token_by_id(user.id, ended.id).await.unwrap(), "it was not live any more");
-    }
-
-    async fn a_list_of_tokens_shows_states_and_no_text(db: TestDatabase) {
-        let world = World::new(&db).await;
-        let client = world.client("acme").await;
-        let user = world.user(&client, "ana").await;
-        world.user(&client, "bob").await;
-        let service = world.auth.create_token_service();
-        let mut made = Vec::new();
-        for _ in 0..5 {
-            made.push(service.create_token(user.id, client.model.id).await.unwrap());
-            world.clock.advance(Duration::from_secs(1));
-        }
-        let revoked = made.first().unwrap();
-        world.auth.revoke_token_service().revoke_token(&client.key, revoked.token.expose()).await.unwrap();
-        let mut newest_first: Vec<_> = made.iter().map(|token| token.id).collect();
-        newest_first.reverse();
-        for size in [1, 2, 5, 100] {
-            let walked = walk(size, |token: &TokenInfo| token.id, |request| service.list_tokens(&client.key, user.id, request)).await;
-            assert_eq!(walked, newest_first, "{size}");
-        }
-        let items = service.list_tokens(&client.key, user.id, PageRequest::default()).await.unwrap().items;
-        for token in &items {
-            let is_revoked = token.id == revoked.id;
-            assert_eq!(token.is_active, !is_revoked);
-            assert_eq!(token.revoked_at.is_some(), is_revoked);
-            assert_eq!(token.user_id, user.id);
-        }
-        check_page_requests(|request| service.list_tokens(&client.key, user.id, request)).await;
-        world.auth.revoke_token_service().revoke_all_tokens(&client.key, user.id).await.unwrap();
-        let items = service.list_tokens(&client.key, user.id, PageRequest::default()).await.unwrap().items;
-        assert!(items.iter().all(|token| !token.is_active));
     }
 
     async fn a_sliding_token_ends_when_it_is_not_used_and_lives_on_when_it_is(db: TestDatabase) {
@@ -362,13 +300,5 @@ on_every_database! {
         let changed = current.change_secret(user.secret.expose().into(), "a newly chosen secret".into()).await;
         assert_eq!(changed.unwrap().secret_preview, "chosen");
         assert_eq!(code(world.auth.current_user(None, &token).await), "revoked_token");
-    }
-
-    async fn an_unknown_id_in_a_list_of_tokens_is_not_found(db: TestDatabase) {
-        let world = World::new(&db).await;
-        let client = world.client("acme").await;
-        let unknown = UserId::from(uuid::Uuid::nil());
-        let listed = world.auth.create_token_service().list_tokens(&client.key, unknown, PageRequest::default()).await;
-        assert_eq!(code(listed), "not_found");
     }
 }

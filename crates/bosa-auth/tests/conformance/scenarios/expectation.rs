@@ -86,3 +86,38 @@ fn assert(
         false => Err(format!("{place}: expected {expected}, got {got}")),
     }
 }
+
+#[test]
+fn an_expectation_that_does_not_hold_names_its_place() {
+    use serde_json::json;
+
+    let got = json!({ "name": "ana", "secret": "", "items": [{ "n": 1 }, { "n": 2 }], "no": null });
+    for held in [
+        json!({}),
+        json!({ "name": "ana", "secret": { "is": "empty" }, "no": { "is": "none" } }),
+        json!({ "name": { "starts_with": "a", "not": "bob", "length": 3 } }),
+        json!({ "items": [{ "n": 1 }, {}] }),
+        json!({ "items": { "length": 2, "every": { "n": { "is": "integer" } } } }),
+        json!({ "items": { "contains": [{ "n": 2 }, { "n": 1 }] } }),
+    ] {
+        assert_eq!(check("it", &held, &got), Ok(()), "{held}");
+    }
+    for (place, broken) in [
+        ("it.name", json!({ "name": "Ana" })),
+        ("it.name", json!({ "name": { "is": "empty" } })),
+        ("it.name", json!({ "name": { "is": "uuid" } })),
+        ("it.name", json!({ "name": { "starts_with": "b" } })),
+        ("it.name", json!({ "name": { "not": "ana" } })),
+        ("it.no", json!({ "no": "" })),
+        ("it", json!({ "other": { "is": "none" } })),
+        ("it.items", json!({ "items": [{ "n": 1 }] })),
+        ("it.items.1.n", json!({ "items": [{ "n": 1 }, { "n": 1 }] })),
+        ("it.items.0.n", json!({ "items": { "every": { "n": 2 } } })),
+        ("it.items", json!({ "items": { "contains": [{ "n": 3 }] } })),
+        ("it.items", json!({ "items": { "length": 3 } })),
+    ] {
+        let failure = check("it", &broken, &got).unwrap_err();
+        let named = failure.split([' ', ':']).next();
+        assert_eq!(named, Some(place), "{broken}: {failure}");
+    }
+}

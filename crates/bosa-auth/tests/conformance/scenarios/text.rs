@@ -109,3 +109,30 @@ fn as_text(value: &Value) -> Result<String, String> {
         other => Err(format!("{other} is no text")),
     }
 }
+
+#[test]
+fn a_text_takes_in_what_was_saved_and_spoils_it() {
+    let saved = serde_json::json!({ "it": { "key": "AéC.D", "list": [true, 7] } });
+    let saved: Saved = serde_json::from_value(saved).unwrap();
+    let text = |text: &str| resolve(&text.into(), &saved).unwrap();
+    assert_eq!(text("plain $1 {}"), "plain $1 {}");
+    assert_eq!(text("${it.list.0}"), true);
+    assert_eq!(text("<${it.list.1}|${'x' | repeat 3}>"), "<7|xxx>");
+    assert_eq!(text("${it.key | skip 1}${it.key | cut 4}"), "éC.DA");
+    assert_eq!(text("${it.key | last 2 | upper}"), ".D");
+    assert_eq!(text("${it.key | part 0 | change 0 | change 1}"), "BAC");
+    assert_eq!(text("${it.key | replace AéC sk-}"), "sk-.D");
+    assert_eq!(
+        text("${it.key | cut 3 | every_change}"),
+        serde_json::json!(["Bé", "AA"])
+    );
+    for wrong in [
+        "${it.other}",
+        "${nothing}",
+        "${it.key",
+        "${it.key | turn}",
+        "x${it.list}",
+    ] {
+        assert!(resolve(&wrong.into(), &saved).is_err(), "{wrong}");
+    }
+}
