@@ -84,7 +84,7 @@ async fn verify(world: &World, report: &mut Report, known: &[(String, String)]) 
             QUICK,
             pick,
             |(key, token)| async {
-                let tenant = world.auth.try_authenticate_client(key);
+                let tenant = world.auth.try_authenticate_client(key)?;
                 if let Some(tenant) = tenant
                     && let Some(token) = tenant.try_verify_token(token)?
                 {

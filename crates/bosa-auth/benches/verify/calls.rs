@@ -38,7 +38,7 @@ pub(crate) fn try_key(world: &World) -> Outcome<Repeat<'_>> {
     Ok(Box::new(|times| {
         for _ in 0..times {
             let tenant = world.auth.try_authenticate_client(black_box(world.key()));
-            black_box(tenant.ok_or("the key is not in memory")?);
+            black_box(tenant?.ok_or("the key is not in memory")?);
         }
         Ok(())
     }))
@@ -63,7 +63,7 @@ pub(crate) fn try_both(world: &World) -> Outcome<Repeat<'_>> {
     Ok(Box::new(|times| {
         for _ in 0..times {
             let tenant = world.auth.try_authenticate_client(black_box(world.key()));
-            let tenant = tenant.ok_or("the key is not in memory")?;
+            let tenant = tenant?.ok_or("the key is not in memory")?;
             let verified = tenant.try_verify_token(black_box(world.token.expose()))?;
             black_box(verified.ok_or("the token is not in memory")?);
         }

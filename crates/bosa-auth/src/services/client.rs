@@ -5,6 +5,7 @@ use bosa_auth_core::{ApiKeyId, ClientId};
 use super::Handle;
 use crate::error::{Error, Result};
 use crate::model::{ApiKeyModel, ClientModel, ClientUpdate, NewApiKey, Page, PageRequest};
+use crate::principal::Tenant;
 
 /// Makes and changes clients and their API keys, with the authority of the embedding program.
 ///
@@ -128,6 +129,15 @@ impl VerifyClientService {
         Ok(self.0.tenant(api_key).await?.into_client())
     }
 
+    /// Returns the client that a key belongs to, from memory and without any I/O. `None` says nothing
+    /// about the key, only that [`verify_client_api_key`](Self::verify_client_api_key) has to read.
+    ///
+    /// # Errors
+    /// `InvalidClient`: the key is malformed, which no reading would change.
+    pub fn try_verify_client_api_key(&self, api_key: &str) -> Result<Option<ClientModel>> {
+        Ok(self.0.try_tenant(api_key)?.map(Tenant::into_client))
+    }
+
     /// Whether a key is valid.
     ///
     /// # Errors
@@ -136,6 +146,19 @@ impl VerifyClientService {
         match self.0.tenant(api_key).await {
             Ok(_) => Ok(true),
             Err(Error::InvalidClient) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a key is valid, from memory and without any I/O. `None` says nothing about the key,
+    /// only that [`is_api_key_valid`](Self::is_api_key_valid) has to read; a malformed one is `false`.
+    ///
+    /// # Errors
+    /// `Uninitialized`: there is no process-wide instance.
+    pub fn try_is_api_key_valid(&self, api_key: &str) -> Result<Option<bool>> {
+        match self.0.try_tenant(api_key) {
+            Ok(tenant) => Ok(tenant.map(|_| true)),
+            Err(Error::InvalidClient) => Ok(Some(false)),
             Err(error) => Err(error),
         }
     }
@@ -152,6 +175,15 @@ impl ClientAwareService {
     /// `InvalidClient`: the key is not valid or its client is suspended.
     pub async fn get_client_by_api_key(&self, api_key: &str) -> Result<ClientModel> {
         Ok(self.0.tenant(api_key).await?.into_client())
+    }
+
+    /// Returns the client that a key belongs to, from memory and without any I/O. `None` says nothing
+    /// about the key, only that [`get_client_by_api_key`](Self::get_client_by_api_key) has to read.
+    ///
+    /// # Errors
+    /// `InvalidClient`: the key is malformed, which no reading would change.
+    pub fn try_get_client_by_api_key(&self, api_key: &str) -> Result<Option<ClientModel>> {
+        Ok(self.0.try_tenant(api_key)?.map(Tenant::into_client))
     }
 
     /// Returns an active client by its id.

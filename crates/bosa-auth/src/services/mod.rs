@@ -44,6 +44,11 @@ impl Handle {
     pub(crate) async fn tenant(&self, client_api_key: &str) -> Result<Tenant> {
         self.auth()?.authenticate_client(client_api_key).await
     }
+
+    /// The same from memory; `None` when it has to be read.
+    pub(crate) fn try_tenant(&self, client_api_key: &str) -> Result<Option<Tenant>> {
+        self.auth()?.try_authenticate_client(client_api_key)
+    }
 }
 
 macro_rules! services {

@@ -1,9 +1,10 @@
 //! "Token Management" of the API reference.
 
-use bosa_auth_core::{ClientId, UserId};
+use bosa_auth_core::{ClientId, Timestamp, UserId};
 use uuid::Uuid;
 
 use super::Handle;
+use crate::cache::TokenFacts;
 use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest, TokenInfo, TokenModel, VerifiedToken};
 use crate::tenant::tokens::verified_token;
@@ -69,10 +70,26 @@ impl VerifyTokenService {
     ) -> Result<Uuid> {
         self.0
             .auth()?
-            .verify_token_of_client(client_api_key, token, |facts, _| {
-                facts.token.user_id.as_uuid()
-            })
+            .verify_token_of_client(client_api_key, token, user_id)
             .await
+    }
+
+    /// Verifies a token of the calling client from memory, without any I/O, and returns its user's id.
+    /// `None` says nothing about key and token, only that
+    /// [`verify_token_and_get_user_id`](Self::verify_token_and_get_user_id) has to read.
+    ///
+    /// # Errors
+    /// What no reading would change. `InvalidClient`: the client key is malformed. `PermissionDenied`:
+    /// it lacks `tokens:verify`. `InvalidToken`: the token is malformed, or its signature or a claim
+    /// is wrong.
+    pub fn try_verify_token_and_get_user_id(
+        &self,
+        client_api_key: &str,
+        token: &str,
+    ) -> Result<Option<Uuid>> {
+        self.0
+            .auth()?
+            .try_verify_token_of_client(client_api_key, token, user_id)
     }
 
     /// Verifies a token of the calling client and returns what its row says.
@@ -85,6 +102,26 @@ impl VerifyTokenService {
             .verify_token_of_client(client_api_key, token, verified_token)
             .await
     }
+
+    /// Verifies a token of the calling client from memory, without any I/O, and returns what its row
+    /// says. `None` says nothing about key and token, only that [`verify_token`](Self::verify_token)
+    /// has to read.
+    ///
+    /// # Errors
+    /// As [`try_verify_token_and_get_user_id`](Self::try_verify_token_and_get_user_id).
+    pub fn try_verify_token(
+        &self,
+        client_api_key: &str,
+        token: &str,
+    ) -> Result<Option<VerifiedToken>> {
+        self.0
+            .auth()?
+            .try_verify_token_of_client(client_api_key, token, verified_token)
+    }
+}
+
+fn user_id(facts: &TokenFacts<'_>, _: Option<Timestamp>) -> Uuid {
+    facts.token.user_id.as_uuid()
 }
 
 /// Ends tokens.

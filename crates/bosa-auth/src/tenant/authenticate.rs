@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    Actor, ApiKeyId, ClientId, ClientState, DigestKey, PresentedClientKey, Timestamp,
+    Actor, ApiKeyId, ClientId, ClientState, DigestKey, PresentedClientKey, Scope, Timestamp,
 };
 use bosa_auth_store::StoreError;
 use bosa_auth_store::api_keys::{self, ApiKeyRow, ApiKeyWithClient};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::idempotency::Idempotency;
 use crate::last_used::ONCE_IN_SECONDS;
 use crate::operator::client_model;
-use crate::principal::Tenant;
+use crate::principal::{Tenant, require};
 
 impl Auth {
     /// Verifies a client key.
@@ -30,7 +30,7 @@ impl Auth {
         // An answer from memory awaits nothing: a caller in a loop must not keep others waiting.
         tokio::task::coop::consume_budget().await;
         let inner = &self.inner;
-        let presented = PresentedClientKey::parse(api_key).map_err(|_| Error::InvalidClient)?;
+        let presented = parse(api_key)?;
         if let Some(tenant) = self.remembered_tenant(&presented) {
             return Ok(tenant);
         }
@@ -63,9 +63,11 @@ impl Auth {
 
     /// Verifies a client key from memory, without any I/O. `None` says nothing about the key, only
     /// that [`authenticate_client`](Self::authenticate_client) has to read.
-    #[must_use]
-    pub fn try_authenticate_client(&self, api_key: &str) -> Option<Tenant> {
-        self.remembered_tenant(&PresentedClientKey::parse(api_key).ok()?)
+    ///
+    /// # Errors
+    /// `InvalidClient`: the key is malformed, which no reading would change.
+    pub fn try_authenticate_client(&self, api_key: &str) -> Result<Option<Tenant>> {
+        Ok(self.remembered_tenant(&parse(api_key)?))
     }
 
     fn remembered_tenant(&self, presented: &PresentedClientKey<'_>) -> Option<Tenant> {
@@ -100,7 +102,27 @@ impl Auth {
     }
 }
 
+/// # Errors
+/// `InvalidClient`: it is malformed.
+fn parse(api_key: &str) -> Result<PresentedClientKey<'_>> {
+    PresentedClientKey::parse(api_key).map_err(|_| Error::InvalidClient)
+}
+
 impl Inner {
+    /// Verifies from memory a key that may verify tokens, and returns its client.
+    ///
+    /// # Errors
+    /// `InvalidClient`: the key is malformed. `PermissionDenied`: it lacks `tokens:verify`.
+    pub(crate) fn remembered_verifier_of_tokens(&self, api_key: &str) -> Result<Option<ClientId>> {
+        let presented = parse(api_key)?;
+        let found = self.remembered_client(&presented, |key, client| (client.id, key.scopes));
+        let Some((client_id, scopes)) = found else {
+            return Ok(None);
+        };
+        require(scopes, Scope::TokensVerify)?;
+        Ok(Some(client_id))
+    }
+
     /// Accepts a key from memory and makes of it what the caller wants; `None` in every other case.
     pub(crate) fn remembered_client<T>(
         &self,

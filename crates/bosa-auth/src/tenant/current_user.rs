@@ -6,8 +6,8 @@ use crate::auth::Auth;
 use crate::error::{Error, Result};
 use crate::idempotency::Idempotency;
 use crate::model::{
-    ConfiguredIntegration, Created, NewIntegration, ThirdPartyIntegrationAuth, UserComplete,
-    UserModel,
+    ClientModel, ConfiguredIntegration, Created, NewIntegration, ThirdPartyIntegrationAuth,
+    UserComplete, UserModel, VerifiedToken,
 };
 use crate::principal::{CurrentUser, Tenant};
 use crate::tenant::tokens::with_client;
@@ -35,8 +35,41 @@ impl Auth {
             None => None,
         };
         let client = tenant.as_ref().map(Tenant::id);
+        let verified = self.inner.verify_token(token, client, with_client).await?;
+        Ok(self.user_of(tenant, verified))
+    }
+
+    /// Verifies a user's token from memory, without any I/O. `None` says nothing about the token,
+    /// only that [`current_user`](Self::current_user) has to read.
+    ///
+    /// # Errors
+    /// What no reading would change. `InvalidClient`: the key is malformed, or the configuration
+    /// demands one and there is none. `InvalidToken`: the token is malformed, or its signature or a
+    /// claim is wrong.
+    pub fn try_current_user(
+        &self,
+        client_api_key: Option<&str>,
+        token: &str,
+    ) -> Result<Option<CurrentUser>> {
+        let tenant = match client_api_key {
+            Some(key) => match self.try_authenticate_client(key)? {
+                Some(tenant) => Some(tenant),
+                None => return Ok(None),
+            },
+            None if self.requires_client_key() => return Err(Error::InvalidClient),
+            None => None,
+        };
+        let client = tenant.as_ref().map(Tenant::id);
+        let verified = self.inner.try_verify_token(token, client, with_client)?;
+        Ok(verified.map(|verified| self.user_of(tenant, verified)))
+    }
+
+    fn user_of(
+        &self,
+        tenant: Option<Tenant>,
+        (verified, client): (VerifiedToken, ClientModel),
+    ) -> CurrentUser {
         let api_key_id = tenant.as_ref().and_then(Tenant::api_key_id);
-        let (verified, client) = self.inner.verify_token(token, client, with_client).await?;
         let mut tenant = tenant.unwrap_or_else(|| Tenant {
             auth: self.clone(),
             client,
@@ -45,13 +78,13 @@ impl Auth {
             idempotency: Idempotency::default(),
         });
         tenant.actor = Actor::User(verified.user_id);
-        Ok(CurrentUser {
+        CurrentUser {
             tenant,
             user_id: verified.user_id,
             token_id: verified.id,
             identifier: verified.identifier,
             api_key_id,
-        })
+        }
     }
 }
 

@@ -218,7 +218,7 @@ on_every_database! {
             let stale = open_apart(&db, &[], &world.clock).await.unwrap();
             let former = rotate(&world.auth).await;
             // What is answered from memory has moved to the active key.
-            while world.auth.try_authenticate_client(&client.key).is_none() {
+            while world.auth.try_authenticate_client(&client.key).unwrap().is_none() {
                 world.tenant(&client).await;
             }
             assert_eq!(log_in(&world.auth, &client.key, &user).await, "accepted");

@@ -55,9 +55,9 @@ impl Way {
                 .await
                 .is_ok(),
             Self::Memory => auth
-                .try_authenticate_client(key)
-                .and_then(|tenant| tenant.try_verify_token(token).unwrap_or(None))
-                .is_some(),
+                .verify_token_service()
+                .try_verify_token(key, token)
+                .is_ok_and(|verified| verified.is_some()),
             Self::Token => auth.current_user(Some(key), token).await.is_ok(),
         }
     }

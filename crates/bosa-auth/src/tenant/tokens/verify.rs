@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bosa_auth_core::token::{ParsedToken, SignedClaims, SigningKey, VerifiedClaims};
-use bosa_auth_core::{ClientId, PresentedClientKey, Scope, Timestamp};
+use bosa_auth_core::{ClientId, Scope, Timestamp};
 use bosa_auth_store::tokens::{self, TokenWithOwner};
 
 use super::earlier;
@@ -13,7 +13,7 @@ use crate::cache::TokenFacts;
 use crate::error::{Error, Result};
 use crate::model::{ClientModel, VerifiedToken};
 use crate::operator::client_model;
-use crate::principal::{Tenant, require};
+use crate::principal::Tenant;
 use crate::signing_keys::Verifier;
 
 /// What a caller wants to know of a token that is valid now; gets its idle end too.
@@ -37,18 +37,12 @@ impl Tenant {
     /// token, only that [`verify_token`](Self::verify_token) has to read.
     ///
     /// # Errors
-    /// `PermissionDenied`: the key lacks `tokens:verify`. `InvalidToken`: the signature or a claim is
-    /// wrong, which no reading would change.
+    /// `PermissionDenied`: the key lacks `tokens:verify`. `InvalidToken`: the token is malformed, or
+    /// its signature or a claim is wrong, which no reading would change.
     pub fn try_verify_token(&self, token: &str) -> Result<Option<VerifiedToken>> {
         self.require(Scope::TokensVerify)?;
-        let Ok(parsed) = ParsedToken::parse(token) else {
-            return Ok(None);
-        };
         let inner = &self.auth.inner;
-        match inner.recall(&parsed, Some(self.id()), verified_token)? {
-            Known::Accepted(verified) => Ok(Some(verified)),
-            Known::Claims(_) | Known::Nothing => Ok(None),
-        }
+        inner.try_verify_token(token, Some(self.id()), verified_token)
     }
 }
 
@@ -64,18 +58,37 @@ impl Auth {
         tell: Tell<T>,
     ) -> Result<T> {
         let inner = &self.inner;
-        let remembered = PresentedClientKey::parse(client_api_key)
-            .ok()
-            .and_then(|key| inner.remembered_client(&key, |key, client| (client.id, key.scopes)));
-        let (client_id, scopes) = match remembered {
-            Some(remembered) => remembered,
-            None => {
+        let client_id = match inner.remembered_verifier_of_tokens(client_api_key) {
+            Ok(Some(client_id)) => client_id,
+            Ok(None) => {
                 let tenant = self.authenticate_client(client_api_key).await?;
-                (tenant.id(), tenant.scopes)
+                tenant.require(Scope::TokensVerify)?;
+                tenant.id()
+            }
+            Err(error) => {
+                // As below: a caller in a loop must not keep others waiting.
+                tokio::task::coop::consume_budget().await;
+                return Err(error);
             }
         };
-        require(scopes, Scope::TokensVerify)?;
         inner.verify_token(token, Some(client_id), tell).await
+    }
+
+    /// The same from memory; `None` when something has to be read.
+    ///
+    /// # Errors
+    /// As [`try_authenticate_client`](Self::try_authenticate_client) and
+    /// [`Tenant::try_verify_token`].
+    pub(crate) fn try_verify_token_of_client<T>(
+        &self,
+        client_api_key: &str,
+        token: &str,
+        tell: Tell<T>,
+    ) -> Result<Option<T>> {
+        match self.inner.remembered_verifier_of_tokens(client_api_key)? {
+            Some(client_id) => self.inner.try_verify_token(token, Some(client_id), tell),
+            None => Ok(None),
+        }
     }
 }
 
@@ -102,14 +115,22 @@ impl Inner {
         // An answer from memory awaits nothing: a caller in a loop must not keep others waiting.
         tokio::task::coop::consume_budget().await;
         let result = self.check_token(token, client, tell).await;
-        match &result {
-            // A name that is known when this is compiled costs nothing to make.
-            Ok(_) => metrics::counter!(VERIFICATIONS, "outcome" => "accepted").increment(1),
-            Err(error) => {
-                metrics::counter!(VERIFICATIONS, "outcome" => error.code()).increment(1);
-            }
+        counted(result)
+    }
+
+    /// Verifies a token from memory; `None` when it has to be read, which is not counted.
+    pub(crate) fn try_verify_token<T>(
+        &self,
+        token: &str,
+        client: Option<ClientId>,
+        tell: Tell<T>,
+    ) -> Result<Option<T>> {
+        let known = parse(token).and_then(|parsed| self.recall(&parsed, client, tell));
+        match known {
+            Ok(Known::Accepted(verified)) => counted(Ok(Some(verified))),
+            Ok(Known::Claims(_) | Known::Nothing) => Ok(None),
+            Err(error) => counted(Err(error)),
         }
-        result
     }
 
     async fn check_token<T>(
@@ -118,7 +139,7 @@ impl Inner {
         client: Option<ClientId>,
         tell: Tell<T>,
     ) -> Result<T> {
-        let parsed = ParsedToken::parse(token).map_err(|_| Error::InvalidToken)?;
+        let parsed = parse(token)?;
         let known = match self.recall(&parsed, client, tell)? {
             Known::Accepted(verified) => return Ok(verified),
             Known::Claims(claims) => Some(claims),
@@ -269,6 +290,22 @@ impl Inner {
 }
 
 const VERIFICATIONS: &str = "bosa_auth_token_verifications_total";
+
+/// # Errors
+/// `InvalidToken`: it is malformed.
+fn parse(token: &str) -> Result<ParsedToken<'_>> {
+    ParsedToken::parse(token).map_err(|_| Error::InvalidToken)
+}
+
+/// Counts a verification by its outcome.
+fn counted<T>(result: Result<T>) -> Result<T> {
+    match &result {
+        // A name that is known when this is compiled costs nothing to make.
+        Ok(_) => metrics::counter!(VERIFICATIONS, "outcome" => "accepted").increment(1),
+        Err(error) => metrics::counter!(VERIFICATIONS, "outcome" => error.code()).increment(1),
+    }
+    result
+}
 
 /// What a valid token says.
 pub(crate) fn verified_token(facts: &TokenFacts<'_>, idle_end: Option<Timestamp>) -> VerifiedToken {
