@@ -2,10 +2,10 @@
 # Runs every check of the project: the same command for a developer and for continuous integration.
 #
 # Needs a Rust toolchain and Node.js. What else is missing (a C compiler, PostgreSQL, PgBouncer,
-# faketime, Chromium) is installed from Debian packages when run as root, and named otherwise; the
-# packages of the browser tests are installed beside them with npm. A private PostgreSQL cluster is
-# started for the run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your
-# own.
+# faketime, Chromium, Python) is installed from Debian packages when run as root, and named otherwise;
+# the packages of the browser tests are installed beside them with npm, those of the Python tests in
+# target/python with pip. A private PostgreSQL cluster is started for the run and stopped at its end;
+# set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,15 +13,17 @@ started=$SECONDS
 scratch=$(mktemp -d)
 cluster=""   # not empty while we have to stop the cluster
 browser=""   # the process of the browser tests, while they run
+python=""    # that of the Python tests
 gate="preparation"
 
 finish() {
     local status=$?
     trap - EXIT INT TERM
-    if [ -n "$browser" ]; then
-        kill "$browser" 2>/dev/null || true
-        wait "$browser" 2>/dev/null || true
-    fi
+    local suite
+    for suite in $browser $python; do
+        kill "$suite" 2>/dev/null || true
+        wait "$suite" 2>/dev/null || true
+    done
     if [ -n "$cluster" ]; then
         scripts/postgres.sh stop --dir "$cluster" >&2 || true
     fi
@@ -80,10 +82,26 @@ summarise() {
             failed += said["fail"]
             ignored += said["skipped"]
         }
+        # The last line of pytest.
+        FILENAME ~ /python$/ && /^=+ .*(passed|failed|error).* in [0-9.]+s/ {
+            for (i = 1; i < NF; i++) {
+                word = $(i + 1)
+                sub(/,$/, "", word)
+                if (word == "passed") pytest["passed"] = $i
+                if (word ~ /^(failed|errors?)$/) pytest["failed"] += $i
+                if (word ~ /^(skipped|deselected|xfailed)$/) pytest["ignored"] += $i
+            }
+            suites++
+            printf "%-44s test result: %d passed; %d failed; %d ignored\n", \
+                "bosa_auth: python", pytest["passed"], pytest["failed"], pytest["ignored"]
+            passed += pytest["passed"]
+            failed += pytest["failed"]
+            ignored += pytest["ignored"]
+        }
         END {
             if (suites) printf "total: %d passed, %d failed, %d ignored in %d suites\n", \
                 passed, failed, ignored, suites
-        }' "$scratch/tests" "$scratch/browser"
+        }' "$scratch/tests" "$scratch/browser" "$scratch/python"
 }
 
 as_root() { [ "$(id -u)" -eq 0 ]; }
@@ -176,15 +194,23 @@ tests() {
     local failed=0
     heading "build of the tests"
     cargo test --workspace --locked --no-run
-    heading "tests, doc tests included, and those in a browser beside them"
+    heading "build of the Python package"
+    scripts/python.sh install
+    heading "tests, doc tests included, and those in a browser and in Python beside them"
     browser_tests >"$scratch/browser" 2>&1 &
     browser=$!
+    scripts/python.sh pytest --color=no >"$scratch/python" 2>&1 &
+    python=$!
     # Result lines go to stdout and suite names to stderr; the summary needs both in order.
     cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$scratch/tests" || failed=1
     wait "$browser" || failed=1
     browser=""
+    wait "$python" || failed=1
+    python=""
     heading "what the tests in a browser said"
     cat "$scratch/browser"
+    heading "what the tests in Python said"
+    cat "$scratch/python"
     [ "$failed" -eq 0 ]
 }
 

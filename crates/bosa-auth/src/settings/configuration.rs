@@ -146,6 +146,18 @@ impl Configuration {
         super::Settings::resolve(self).map(drop)
     }
 
+    /// Whether the database lives in the memory of the process that opens it, and dies with it.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        super::resolved::is_in_memory(self)
+    }
+
+    /// Whether every value is the same as the other's.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+    }
+
     /// A digest of every value, to tell whether two configurations are the same.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         use sha2::Digest as _;

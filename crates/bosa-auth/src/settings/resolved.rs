@@ -175,6 +175,11 @@ impl Problems {
     }
 }
 
+/// Whether the database lives and dies with the process that opens it.
+pub(super) fn is_in_memory(configuration: &Configuration) -> bool {
+    database(configuration).is_ok_and(|(url, _)| url.is_sqlite() && url.sqlite_path().is_none())
+}
+
 /// The database, and the directory of the generated keys when there may be any.
 fn database(configuration: &Configuration) -> Result<(DatabaseUrl, Option<PathBuf>), String> {
     let data_dir = PathBuf::from(configuration.get(table::DATA_DIR).unwrap_or_default());

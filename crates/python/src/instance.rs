@@ -1,0 +1,239 @@
+//! An instance of the system as Python holds it: opened on its first use, and once more in each child
+//! that is forked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bosa_auth::{Auth, Configuration, Error, OpenMode};
+use pyo3::prelude::*;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use crate::call::Call;
+use crate::settings::Settings;
+use crate::{failure, runtime};
+
+/// How long the end of the interpreter waits for what is still to be written.
+const AT_THE_END: Duration = Duration::from_secs(3);
+
+/// An instance; several objects may stand for the same one.
+#[pyclass(frozen, module = "bosa_auth._native")]
+pub(crate) struct Instance(Arc<Place>);
+
+/// Where an instance is, if there is one. Locked only by threads that are attached to the interpreter
+/// and stay so: none can hold it while another one forks.
+#[derive(Default)]
+pub(crate) struct Place(Mutex<Option<Arc<Slot>>>);
+
+/// One instance with its settings.
+struct Slot {
+    configuration: Arc<Configuration>,
+    /// `None` once it is closed. Locked as a [`Place`] is.
+    opened: Mutex<Option<Arc<Opened>>>,
+}
+
+/// An instance in this process, from its first use on.
+pub(crate) struct Opened {
+    generation: u32,
+    pub(crate) runtime: &'static Runtime,
+    configuration: Arc<Configuration>,
+    auth: OnceCell<Auth>,
+}
+
+#[pymethods]
+impl Instance {
+    /// An instance with the given settings; without, one that `install` gives some later.
+    #[new]
+    #[pyo3(signature = (settings=None))]
+    fn new(py: Python<'_>, settings: Option<&Settings>) -> PyResult<Self> {
+        let slot = settings
+            .map(|settings| Slot::new(py, settings).map(Arc::new))
+            .transpose()?;
+        Ok(Self(Arc::new(Place(Mutex::new(slot)))))
+    }
+
+    /// Gives this object its settings, or checks that it has them already.
+    fn install(&self, py: Python<'_>, settings: &Settings) -> PyResult<()> {
+        let mut place = self.0.lock();
+        match &*place {
+            Some(slot) if !slot.configuration.is_same_as(&settings.configuration) => {
+                Err(failure::configuration(
+                    py,
+                    "the authentication system runs with other settings; call shutdown() before initialising it again",
+                ))
+            }
+            Some(_) => Ok(()),
+            None => {
+                *place = Some(Arc::new(Slot::new(py, settings)?));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the settings away, so that others can be installed; gives an object for the instance
+    /// that was there.
+    fn uninstall(&self) -> Option<Self> {
+        let slot = self.0.lock().take();
+        slot.map(|slot| Self(Arc::new(Place(Mutex::new(Some(slot))))))
+    }
+
+    /// The same, if its database could not be opened.
+    fn uninstall_unopened(&self) {
+        let mut place = self.0.lock();
+        let is_open = |slot: &Arc<Slot>| {
+            let opened = slot.lock();
+            opened
+                .as_ref()
+                .is_some_and(|opened| opened.auth.initialized())
+        };
+        if !place.as_ref().is_some_and(is_open) {
+            *place = None;
+        }
+    }
+
+    /// Another object for the same instance, which stays with it.
+    fn same(&self) -> Self {
+        let slot = self.0.lock().clone();
+        Self(Arc::new(Place(Mutex::new(slot))))
+    }
+
+    /// Opens the database.
+    fn open(&self) -> Call {
+        Call::new(self.0.clone(), |_| async { Ok(()) })
+    }
+
+    /// Closes the database; every later use is refused.
+    fn close(&self) -> Option<Call> {
+        let opened = self.take()?;
+        Some(Call::on(
+            opened,
+            |opened| async move { opened.close().await },
+        ))
+    }
+
+    /// Closes the database because the interpreter ends, which waits for it only so long.
+    fn end(&self, py: Python<'_>) {
+        if let Some(opened) = self.take() {
+            py.detach(|| {
+                let closing = async { tokio::time::timeout(AT_THE_END, opened.close()).await };
+                // Whoever wants to know what could not be written calls `close`.
+                let _closed = opened.runtime.block_on(closing);
+            });
+        }
+    }
+}
+
+impl Instance {
+    pub(crate) fn place(&self) -> Arc<Place> {
+        self.0.clone()
+    }
+
+    /// Takes what is open in this process.
+    fn take(&self) -> Option<Arc<Opened>> {
+        let slot = self.0.lock().clone()?;
+        let opened = slot.lock().take()?;
+        if opened.generation == runtime::generation() {
+            Some(opened)
+        } else {
+            // The parent's.
+            std::mem::forget(opened);
+            None
+        }
+    }
+}
+
+impl Place {
+    /// The instance in this process.
+    ///
+    /// # Errors
+    /// `UninitializedException`: there is none, or it is closed. `ConfigurationException`: it is in
+    /// the memory of the parent process.
+    pub(crate) fn opened(&self, py: Python<'_>) -> PyResult<Arc<Opened>> {
+        match &*self.lock() {
+            Some(slot) => slot.opened(py),
+            None => Err(failure::uninitialized(py)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Slot>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn new(py: Python<'_>, settings: &Settings) -> PyResult<Self> {
+        let configuration = settings.configuration.clone();
+        let opened = Opened::new(py, configuration.clone())?;
+        Ok(Self {
+            configuration,
+            opened: Mutex::new(Some(Arc::new(opened))),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Opened>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self, py: Python<'_>) -> PyResult<Arc<Opened>> {
+        let mut place = self.lock();
+        let Some(opened) = &mut *place else {
+            return Err(failure::uninitialized(py));
+        };
+        if opened.generation != runtime::generation() {
+            if self.configuration.is_in_memory() {
+                return Err(failure::configuration(
+                    py,
+                    "a database in memory stays with the process that made it; initialise in each child, or use a file or PostgreSQL",
+                ));
+            }
+            let own = Arc::new(Opened::new(py, self.configuration.clone())?);
+            // The parent's: its threads are not here, so that dropping it could wait for ever.
+            std::mem::forget(std::mem::replace(opened, own));
+        }
+        Ok(opened.clone())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(opened) = self.lock().take()
+            && opened.generation != runtime::generation()
+        {
+            std::mem::forget(opened);
+        }
+    }
+}
+
+impl Opened {
+    fn new(py: Python<'_>, configuration: Arc<Configuration>) -> PyResult<Self> {
+        Ok(Self {
+            generation: runtime::generation(),
+            runtime: runtime::runtime(py)?,
+            configuration,
+            auth: OnceCell::new(),
+        })
+    }
+
+    /// The instance, which the first caller opens.
+    pub(crate) async fn auth(&self) -> Result<&Auth, Error> {
+        self.auth
+            .get_or_try_init(|| async {
+                let auth = Auth::open_configured(&self.configuration, OpenMode::Create).await?;
+                auth.start_maintenance();
+                Ok(auth)
+            })
+            .await
+    }
+
+    /// The instance, if it has been opened.
+    pub(crate) fn if_open(&self) -> Option<&Auth> {
+        self.auth.get()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        match self.auth.get() {
+            Some(auth) => auth.close().await,
+            None => Ok(()),
+        }
+    }
+}
