@@ -51,8 +51,30 @@ def shown(row):
     return not (row["metric"] == "errors" and row["value"] == 0)
 
 
-def table(result):
-    rows = [row for row in result["rows"] if shown(row)]
+def wide(rows, metric):
+    """A line for each group and a column for each subject: the metric, and how many times better that is."""
+    subjects = list(dict.fromkeys(row["subject"] for row in rows))
+    cells = {(row["group"], row["subject"]): quantity(row, row["value"]) for row in rows if row["metric"] == metric}
+    for row in rows:
+        if row["metric"] == "times":
+            cells[row["group"], row["subject"]] += f" ({number(row['value'])} ×)"
+    lines = [line(["", *subjects]), line(["---"] + ["---:"] * len(subjects))]
+    for group in dict.fromkeys(row["group"] for row in rows):
+        lines.append(line([group, *(cells.get((group, subject), "") for subject in subjects)]))
+    return lines
+
+
+def tables(rows, metric=None):
+    """One table, or two: a wide one of this metric, and one of the rest."""
+    rows = [row for row in rows if shown(row)]
+    if metric is None:
+        return table(rows)
+    broad = [row for row in rows if row["metric"] in (metric, "times")]
+    rest = [row for row in rows if row["metric"] not in (metric, "times")]
+    return [*wide(broad, metric), *(["", *table(rest)] if rest else [])]
+
+
+def table(rows):
     one_metric = len({row["metric"] for row in rows}) == 1
     head = ["", "who", "what", "value", "range", "ratio"]
     head = [cell for cell in head if not (one_metric and cell == "what")]
@@ -71,7 +93,7 @@ def table(result):
 def section(name):
     path = RESULTS / f"{name}.json"
     if not path.exists():
-        sys.exit(f"report.py: there is no {path.relative_to(ROOT)}; run bench/{name}.sh first")
+        sys.exit(f"report.py: there is no {path.relative_to(ROOT)}; run bench/{name} first")
     result = json.loads(path.read_text(encoding="utf-8"))
     machine = result["machine"]
     taken = (
@@ -79,7 +101,7 @@ def section(name):
         f"{machine['cores']} cores, {machine['memory_mib']:,} MiB, {machine['system']}."
     )
     note = [result["note"], ""] if result.get("note") else []
-    return "\n".join(["", taken, "", *note, *table(result), "", ""])
+    return "\n".join(["", taken, "", *note, *tables(result["rows"], result.get("wide")), "", ""])
 
 
 def main():
