@@ -62,6 +62,9 @@ scenarios! {
         a_deleted_client_is_gone_with_everything_and_its_name_is_free
         an_unknown_client_is_not_found
         a_list_of_clients_is_walked_page_by_page;
+    hostile:
+        a_hostile_text_is_nobody_s_key_or_name_or_credential
+        an_odd_name_is_kept_exactly;
     integrations:
         what_was_stored_comes_back_exactly
         id_and_selection_and_age_are_not_the_caller_s_to_say

@@ -50,9 +50,12 @@ async fn run_steps(world: &World, steps: &[Step], saved: &mut Saved) -> Result<(
             saved.insert("each".to_owned(), value.clone());
             run_step(world, step, saved)
                 .await
-                .map_err(|failure| format!("{number} with {value}{failure}"))?;
+                .map_err(|failure| format!("{number} with {value:.200}{failure}"))?;
         }
-        saved.extend(outer.map(|outer| ("each".to_owned(), outer)));
+        match outer {
+            Some(outer) => saved.insert("each".to_owned(), outer),
+            None => saved.remove("each"),
+        };
     }
     Ok(())
 }
@@ -70,7 +73,7 @@ async fn run_step(world: &World, step: &Step, saved: &mut Saved) -> Result<(), S
     let Some(operation) = &step.call else {
         return Box::pin(run_steps(world, &step.steps, saved))
             .await
-            .map_err(|failure| format!(".{failure}"));
+            .map_err(|failure| format!(", step {failure}"));
     };
     let about = |failure: String| format!(", {operation}: {failure}");
     let operation = resolve(&operation.as_str().into(), saved).map_err(about)?;
