@@ -17,7 +17,7 @@ use crate::{failure, runtime};
 const AT_THE_END: Duration = Duration::from_secs(3);
 
 /// An instance; several objects may stand for the same one.
-#[pyclass(frozen, module = "bosa_auth._native")]
+#[pyclass(frozen, weakref, module = "bosa_auth._native")]
 pub(crate) struct Instance(Arc<Place>);
 
 /// Where an instance is, if there is one. Locked only by threads that are attached to the interpreter

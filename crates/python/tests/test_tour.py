@@ -56,3 +56,11 @@ def test_the_same_works_with_coroutines(settings: Settings) -> None:
         await aio.shutdown()
 
     asyncio.run(tour())
+
+
+def test_an_instance_of_ones_own_has_the_same_services(settings: Settings) -> None:
+    with bosa_auth.Auth(settings()) as auth:
+        client = auth.create_client_service.create_client("acme")
+        assert auth.verify_client_service.is_api_key_valid(client.api_key)
+    with pytest.raises(exception.UninitializedException):
+        auth.verify_client_service.is_api_key_valid(client.api_key)
