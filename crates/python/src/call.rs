@@ -1,5 +1,6 @@
 //! One call of an operation, which its caller waits for or awaits.
 
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -123,10 +124,10 @@ impl Call {
         let running = running_loop(py)?;
         let future = running.call_method0("create_future")?;
         let (opened, work) = self.begin(py)?;
-        let receiver = Receiver {
+        let receiver = Receiver(Some(Waiting {
             running: running.unbind(),
             future: future.clone().unbind(),
-        };
+        }));
         let task = opened.runtime.spawn(async move {
             let result = std::panic::AssertUnwindSafe(work).catch_unwind().await;
             exit::attach(|py| receiver.settle(py, result.unwrap_or_else(|_| Err(defect()))));
@@ -153,14 +154,19 @@ pub(crate) fn known<T: Answer>(
     }
 }
 
-/// A future of an event loop, which only that loop's thread may touch.
-struct Receiver {
+/// A future of an event loop, which only that loop's thread may touch, and that loop.
+struct Receiver(Option<Waiting>);
+
+struct Waiting {
     running: Py<PyAny>,
     future: Py<PyAny>,
 }
 
 impl Receiver {
-    fn settle(self, py: Python<'_>, result: Result<Boxed, Error>) {
+    fn settle(mut self, py: Python<'_>, result: Result<Boxed, Error>) {
+        let Some(Waiting { running, future }) = self.0.take() else {
+            return;
+        };
         let result = match result {
             Ok(answer) => answer(py),
             Err(error) => Err(failure::exception(py, &error)),
@@ -170,14 +176,24 @@ impl Receiver {
             Err(error) => (error.into_value(py).into_any(), true),
         };
         let settle = Settle {
-            future: self.future,
+            future,
             value,
             is_error,
         };
         // It fails when the loop is closed: nobody waits then.
-        let _told = self
-            .running
-            .call_method1(py, "call_soon_threadsafe", (settle,));
+        let _told = running.call_method1(py, "call_soon_threadsafe", (settle,));
+    }
+}
+
+/// Python's objects are let go by threads that are attached to the interpreter. Any other would put
+/// them on a list of PyO3's, whose lock a fork could leave held.
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.0.take() {
+            let waiting = ManuallyDrop::new(waiting);
+            // Not at all when the interpreter goes away.
+            exit::attach(|_| drop(ManuallyDrop::into_inner(waiting)));
+        }
     }
 }
 
