@@ -96,8 +96,9 @@ def section(name):
         sys.exit(f"report.py: there is no {path.relative_to(ROOT)}; run bench/{name} first")
     result = json.loads(path.read_text(encoding="utf-8"))
     machine = result["machine"]
+    python = f"CPython {result['python']}, " if "python" in result else ""
     taken = (
-        f"{result['date']}, commit {result['commit']}, {result['rustc'].rsplit(' (', 1)[0]}, {machine['processor']}, "
+        f"{result['date']}, commit {result['commit']}, {result['rustc'].rsplit(' (', 1)[0]}, {python}{machine['processor']}, "
         f"{machine['cores']} cores, {machine['memory_mib']:,} MiB, {machine['system']}."
     )
     note = [result["note"], ""] if result.get("note") else []
