@@ -22,7 +22,7 @@ __all__ = [
     "models",
     "service",
     "shutdown",
-    *exception.__all__,
-    *models.__all__,
-    *service.__all__,
 ]
+__all__ += exception.__all__
+__all__ += models.__all__
+__all__ += service.__all__
