@@ -153,10 +153,10 @@ def target() -> pathlib.Path:
 def environment_with(wheel: pathlib.Path, place: pathlib.Path) -> str:
     """Makes a virtual environment with nothing but the wheel; gives its interpreter."""
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
-    python = place / "bin" / "python"
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", wheel]
+    python = str(place / "bin" / "python")
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", str(wheel)]
     subprocess.run(command, check=True)
-    return str(python)
+    return python
 
 
 def main() -> None:
