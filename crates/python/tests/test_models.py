@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -425,8 +425,8 @@ def test_a_model_is_what_fastapi_takes_and_answers(model: Model) -> None:
         return {"it": model}
 
     async def answer(method: str, path: str, body: Any = None) -> Any:
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as web:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as web:
             return (await web.request(method, path, json=body)).json()
 
     def ask(method: str, path: str, body: Any = None) -> Any:
