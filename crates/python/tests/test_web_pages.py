@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,42 @@ def test_the_page_of_fastapi_works(database: str, monkeypatch: pytest.MonkeyPatc
         token = login(key, "ana", made["secret"]).token
         me = web.get("/me", headers={"authorization": f"Bearer {token}"}).json()
         assert me["user_id"] == made["id"]
+
+
+PROBE = """
+import django
+from django.conf import settings
+
+exec(open("page.py").read())
+own = {name: value for name, value in globals().items() if name.isupper()}
+database = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "project.sqlite3"}}
+settings.configure(SECRET_KEY="x" * 50, ROOT_URLCONF="urls", DATABASES=database, **own)
+django.setup()
+
+from django.contrib.auth import authenticate
+from django.core.management import call_command
+from bosa_auth.django import services
+
+call_command("migrate", verbosity=0)
+client = services().create_client_service.create_client("acme")
+settings.BOSA_AUTH["CLIENT_API_KEY"] = client.api_key
+call_command("check", fail_level="WARNING")
+user = services().create_user_service.create_user(client.api_key, "ana")
+account = authenticate(None, username="ana", password=user.secret)
+assert account.bosa_account.identifier == "ana" and account.username == str(user.id)
+"""
+
+
+def test_the_settings_of_the_page_of_django_work(database: str, tmp_path: Path) -> None:
+    (tmp_path / "page.py").write_text(code("django"))
+    (tmp_path / "urls.py").write_text("urlpatterns = []")
+    environment = {name: value for name, value in os.environ.items() if "DJANGO" not in name} | {
+        "DATABASE_AUTHENTICATION_URL": database,
+        "AUTH_SECRET_KEY": SIGNING_KEY,
+        "BOSA_AUTH_ROOT_KEYS": ROOT_KEYS,
+        "PYTHONPATH": str(tmp_path),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", PROBE], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
