@@ -63,6 +63,21 @@ impl Operator {
             idempotency: self.idempotency.clone(),
         })
     }
+
+    /// Acts for one client with every scope; `None` when there is no such client. Who it is may come
+    /// from memory, as when a key of the client is verified.
+    ///
+    /// # Errors
+    /// `InvalidClient`: the client is suspended.
+    pub(crate) async fn active_tenant(&self, client_id: ClientId) -> Result<Option<Tenant>> {
+        Ok(self.active_client(client_id).await?.map(|client| Tenant {
+            auth: self.auth.clone(),
+            client,
+            actor: self.actor,
+            scopes: ScopeSet::all(),
+            idempotency: self.idempotency.clone(),
+        }))
+    }
 }
 
 impl Tenant {

@@ -80,6 +80,10 @@ pub(crate) struct KnownTokenWithOwner {
     client: Remembered,
 }
 
+/// A client as it was read.
+#[derive(Debug)]
+pub(crate) struct KnownClient(Remembered);
+
 /// A client key as it was read, with its client.
 #[derive(Debug)]
 pub(crate) struct KnownApiKeyWithClient {
@@ -106,6 +110,10 @@ impl Default for VerifyCache {
 }
 
 impl VerifyCache {
+    pub(crate) fn client(&self, id: ClientId) -> Option<KnownClient> {
+        self.0.get(&Key::Client(id)).map(KnownClient)
+    }
+
     pub(crate) fn api_key(&self, id: ApiKeyId) -> Option<KnownApiKeyWithClient> {
         let key = self.0.get(&Key::Credential(id))?;
         let client = match key.value()? {
@@ -129,6 +137,27 @@ impl VerifyCache {
             user,
             client,
         })
+    }
+
+    /// Reads a client, and remembers it if `accept` says so.
+    ///
+    /// # Errors
+    /// What `read` returns.
+    pub(crate) async fn fill_client<F>(
+        &self,
+        read: impl Fn() -> F,
+        accept: impl Fn(&ClientRow) -> bool,
+    ) -> Result<Option<ClientRow>, StoreError>
+    where
+        F: Future<Output = Result<Option<ClientRow>, StoreError>>,
+    {
+        let entries = |found: &ClientRow| {
+            accept(found)
+                .then(|| client_entry(found))
+                .into_iter()
+                .collect()
+        };
+        self.0.fill(read, entries).await
     }
 
     /// Reads a key, and remembers it if `accept` says so; `last_used` gives the second of the last use
@@ -232,6 +261,16 @@ impl KnownApiKey {
                     Ordering::Relaxed,
                 )
                 .is_ok()
+    }
+}
+
+impl KnownClient {
+    /// It; always there.
+    pub(crate) fn get(&self) -> Option<&ClientRow> {
+        match self.0.value()? {
+            Entry::Client(client) => Some(client),
+            _ => None,
+        }
     }
 }
 

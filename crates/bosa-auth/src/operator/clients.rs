@@ -262,6 +262,33 @@ impl Operator {
         inner.remove_client(client_id).await
     }
 
+    /// A client that is active, from memory where that suffices; `None` when there is no such client.
+    ///
+    /// # Errors
+    /// `InvalidClient`: it is suspended.
+    pub(crate) async fn active_client(&self, client_id: ClientId) -> Result<Option<ClientModel>> {
+        let inner = &self.auth.inner;
+        let is_active = |row: &ClientRow| row.state == ClientState::Active;
+        let remembered = inner.memory.decide(
+            &inner.clock,
+            |cache| cache.client(client_id),
+            |found, _| found.get().filter(|row| is_active(row)).map(model),
+        );
+        if remembered.is_some() {
+            return Ok(remembered);
+        }
+        let read = || clients::find(&inner.store, client_id);
+        let found = match inner.memory.cache() {
+            Some(cache) => cache.fill_client(read, is_active).await?,
+            None => read().await?,
+        };
+        match found.filter(|row| is_present(&row)) {
+            Some(row) if is_active(&row) => Ok(Some(model(&row))),
+            Some(_) => Err(Error::InvalidClient),
+            None => Ok(None),
+        }
+    }
+
     async fn client_row(&self, client_id: ClientId) -> Result<ClientRow> {
         present(clients::find(&self.auth.inner.store, client_id).await?)
     }

@@ -252,11 +252,6 @@ impl ThirdPartyIntegrationService {
 
     /// The active client; `None` when it is unknown.
     async fn tenant(&self, client_id: ClientId) -> Result<Option<Tenant>> {
-        match self.0.operator()?.tenant(client_id).await {
-            Ok(tenant) if tenant.client().is_active => Ok(Some(tenant)),
-            Ok(_) => Err(Error::InvalidClient),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.0.operator()?.active_tenant(client_id).await
     }
 }

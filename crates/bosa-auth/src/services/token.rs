@@ -27,9 +27,9 @@ impl CreateTokenService {
         client_id: impl Into<ClientId>,
     ) -> Result<TokenModel> {
         let (user_id, client_id) = (user_id.into(), client_id.into());
-        match self.0.operator()?.tenant(client_id).await {
-            Ok(tenant) => Ok(tenant.create_token(user_id).await?.resource),
-            Err(Error::NotFound { .. }) => Err(Error::Unauthorized),
+        match self.0.operator()?.active_tenant(client_id).await {
+            Ok(Some(tenant)) => Ok(tenant.create_token(user_id).await?.resource),
+            Ok(None) | Err(Error::InvalidClient) => Err(Error::Unauthorized),
             Err(error) => Err(error),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bosa_auth::{Auth, Clock as _, UserId, UserModel};
+use bosa_auth::{Auth, ClientUpdate, Clock as _, UserId, UserModel};
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
 use crate::acts::Act;
@@ -87,6 +87,34 @@ on_every_database! {
             two.other.poll_changes().await.unwrap();
             assert!(!two.remembers(), "{act:?}: after the poll");
             assert_ne!(two.verify(&two.other).await, "accepted", "{act:?} elsewhere");
+        }
+    }
+
+    async fn a_client_named_by_its_id_is_known_from_memory_until_it_is_suspended(db: TestDatabase) {
+        let two = Two::new(&db).await;
+        let (client, user) = (two.client.model.id, two.user.id);
+        let has = async |auth: &Auth| {
+            let service = auth.third_party_integration_service();
+            code(service.has_integration(client, user, "github").await)
+        };
+        let suspended = |is_suspended: bool| ClientUpdate { is_active: Some(!is_suspended), ..Default::default() };
+        for auth in [&two.world.auth, &two.other] {
+            assert_eq!(has(auth).await, "accepted");
+        }
+        let service = two.world.auth.create_client_service();
+        service.update_client(client, suspended(true)).await.unwrap();
+        assert_eq!(has(&two.world.auth).await, "invalid_client");
+        two.other.poll_changes().await.unwrap();
+        assert_eq!(has(&two.other).await, "invalid_client");
+        service.update_client(client, suspended(false)).await.unwrap();
+        for auth in [&two.world.auth, &two.other] {
+            assert_eq!(has(auth).await, "accepted");
+        }
+        service.delete_client(client).await.unwrap();
+        two.other.poll_changes().await.unwrap();
+        for auth in [&two.world.auth, &two.other] {
+            let service = auth.third_party_integration_service();
+            assert!(!service.has_integration(client, user, "github").await.unwrap());
         }
     }
 
