@@ -323,7 +323,9 @@ impl Auth {
     ///
     /// # Errors
     /// `DatabaseUnavailable`: some last-used times or records of logins could not be written; the instance is closed.
+    /// `Configuration`: it belongs to the parent of this process.
     pub async fn close(&self) -> Result<()> {
+        self.inner.memory.process().check()?;
         self.close_refreshes();
         self.inner.detached.finished().await;
         self.inner.feed_poll.stop().await;

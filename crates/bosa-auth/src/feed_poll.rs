@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bosa_auth_store::{DatabaseUrl, Db, DbOptions, FileWatch, Listener, StoreError, changes};
+use bosa_auth_store::{
+    DatabaseUrl, Db, DbOptions, FileVersion, FileWatch, Listener, StoreError, changes,
+};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -41,7 +43,7 @@ pub(crate) struct FeedPoll {
 struct Watch {
     file: Arc<FileWatch>,
     /// The version before the feed was last read.
-    seen: Option<i64>,
+    seen: Option<FileVersion>,
 }
 
 /// What makes the poll come before its time.

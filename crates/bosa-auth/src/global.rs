@@ -2,7 +2,8 @@
 //!
 //! This is the only place with state of the whole process.
 
-use std::sync::{PoisonError, RwLock};
+use std::cell::RefCell;
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use tokio::sync::Mutex;
 
@@ -13,6 +14,12 @@ use crate::settings::AuthenticationDbSettings;
 static INSTALLED: RwLock<Option<Installed>> = RwLock::new(None);
 /// Held while one caller initialises, so that two of them do not both open the database.
 static INITIALISING: Mutex<()> = Mutex::const_new(());
+
+thread_local! {
+    /// Held by the thread that forks, so that no other one has it locked then.
+    static HELD: RefCell<Option<RwLockWriteGuard<'static, Option<Installed>>>> =
+        const { RefCell::new(None) };
+}
 
 struct Installed {
     auth: Auth,
@@ -79,4 +86,23 @@ pub(crate) fn installed() -> Result<Auth> {
         .as_ref()
         .map(|installed| installed.auth.clone())
         .ok_or(Error::Uninitialized)
+}
+
+/// Keeps every other thread from the instance until the fork is over.
+pub(crate) fn hold() {
+    if HELD.with_borrow(Option::is_none) {
+        let installed = INSTALLED.write().unwrap_or_else(PoisonError::into_inner);
+        HELD.with_borrow_mut(|held| *held = Some(installed));
+    }
+}
+
+pub(crate) fn release() {
+    HELD.take();
+}
+
+/// In a child: the instance is the parent's, and is not to be dropped here.
+pub(crate) fn forget() {
+    if let Some(mut installed) = HELD.take() {
+        std::mem::forget(installed.take());
+    }
 }

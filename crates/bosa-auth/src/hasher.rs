@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bosa_auth_core::password::{self, Argon2Cost, HashMemory, ORIGINAL_COST};
 use bosa_auth_core::{Clock, Entropy, Secret};
+use bosa_auth_store::fork::Process;
 use tokio::sync::oneshot;
 
 use self::queue::{Next, Queue};
@@ -30,6 +31,8 @@ const LARGEST_HASH_MIB: u32 = ORIGINAL_COST.memory_kib.div_ceil(1024);
 /// of threads is the bound of memory: `budget / 64 MiB`, at least one.
 #[derive(Debug)]
 pub(crate) struct Hasher {
+    /// Where the threads are.
+    process: Process,
     pool: Arc<Pool>,
     clock: Arc<dyn Clock>,
     cost: Argon2Cost,
@@ -103,6 +106,7 @@ impl Hasher {
         });
         // Made first: when a thread cannot be started, dropping it ends those that were.
         let hasher = Self {
+            process: Process::current(),
             pool: pool.clone(),
             clock,
             cost,
@@ -162,6 +166,7 @@ impl Hasher {
     }
 
     async fn run(&self, work: Work) -> Result<Answer> {
+        self.process.check()?;
         let (answer, answered) = oneshot::channel();
         let deadline = self.clock.monotonic() + QUEUE_DEADLINE;
         let queued = self.pool.queue.push(Job {

@@ -71,6 +71,7 @@ mod doctor;
 mod error;
 mod feed;
 mod feed_poll;
+pub mod fork;
 mod global;
 mod hasher;
 mod idempotency;

@@ -5,12 +5,14 @@
 //! of the whole process, by weak references: it holds nothing alive, and two handles meet in it only
 //! when they name the same instance at the same address.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bosa_auth_core::{ApiKeyId, ClientId, Clock, InstanceId, Timestamp, TokenId, UserId};
 use bosa_auth_store::changes::ChangeKind;
+use bosa_auth_store::fork::Process;
 use bosa_auth_store::{Db, StoreError, Tx, changes};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -22,12 +24,17 @@ use crate::feed::{Feed, Moment};
 use crate::feed_poll::{Signal, staleness};
 use crate::settings::Settings;
 
-type Registry = HashMap<(InstanceId, String), Weak<Shared>>;
+type Registry = HashMap<(Process, InstanceId, String), Weak<Shared>>;
 
 /// 1 while a process may have missed changes of others for longer than its bound.
 const STALE: &str = "bosa_auth_stale";
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
+
+thread_local! {
+    /// Held by the thread that forks, so that no other one has it locked then.
+    static HELD: RefCell<Option<MutexGuard<'static, Option<Registry>>>> = const { RefCell::new(None) };
+}
 
 /// What the handles on one database share.
 #[derive(Debug)]
@@ -43,6 +50,7 @@ pub(crate) struct Shared {
 pub(crate) struct Memory {
     shared: Arc<Shared>,
     trust: Trust,
+    process: Process,
 }
 
 /// When what is remembered may be used.
@@ -67,20 +75,20 @@ impl Memory {
         let Some(address) = address(settings, db) else {
             return Self::alone(settings, clock);
         };
+        let key = (Process::current(), instance, address);
         let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
         let registry = registry.get_or_insert_default();
         registry.retain(|_, shared| shared.strong_count() > 0);
-        let shared = registry
-            .get(&(instance, address.clone()))
-            .and_then(Weak::upgrade);
+        let shared = registry.get(&key).and_then(Weak::upgrade);
         let shared = shared.unwrap_or_else(|| {
             let shared = Arc::new(Shared::new(clock));
-            registry.insert((instance, address), Arc::downgrade(&shared));
+            registry.insert(key, Arc::downgrade(&shared));
             shared
         });
         Self {
             shared,
             trust: Trust::of(settings),
+            process: Process::current(),
         }
     }
 
@@ -89,7 +97,13 @@ impl Memory {
         Self {
             shared: Arc::new(Shared::new(clock)),
             trust: Trust::of(settings),
+            process: Process::current(),
         }
+    }
+
+    /// The process that the handle belongs to.
+    pub(crate) fn process(&self) -> Process {
+        self.process
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -107,6 +121,10 @@ impl Memory {
         find: impl FnOnce(&VerifyCache) -> Option<F>,
         accept: impl FnOnce(F, Timestamp) -> Option<T>,
     ) -> Option<T> {
+        // What a parent remembered is out of date in its child, where nobody polls.
+        if !self.process.is_current() {
+            return None;
+        }
         let bound = match self.trust {
             Trust::Never => return None,
             Trust::Always => None,
@@ -155,6 +173,25 @@ impl Memory {
         metrics::gauge!(STALE).set(f64::from(u8::from(self.is_stale())));
         let entries = u32::try_from(self.shared.cache.len()).unwrap_or(u32::MAX);
         metrics::gauge!("bosa_auth_verify_cache_entries").set(f64::from(entries));
+    }
+}
+
+/// Keeps every other thread from the registry until the fork is over.
+pub(crate) fn hold_registry() {
+    if HELD.with_borrow(Option::is_none) {
+        let registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+        HELD.with_borrow_mut(|held| *held = Some(registry));
+    }
+}
+
+pub(crate) fn release_registry() {
+    HELD.take();
+}
+
+/// In a child: what the parent's handles share is theirs.
+pub(crate) fn forget_registry() {
+    if let Some(mut registry) = HELD.take() {
+        std::mem::forget(registry.take());
     }
 }
 

@@ -26,6 +26,7 @@ pub mod db;
 pub mod digest_key_end;
 pub mod digest_keys;
 pub mod error;
+pub mod fork;
 mod grant_changes;
 pub mod grants;
 pub mod idempotency;
@@ -62,7 +63,8 @@ pub use connector_settings::{
 pub use counts::{Counts, counts};
 pub use data_keys::{DataKeyAges, DataKeyRow, DataKeyUse};
 pub use db::{
-    BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileWatch, Later, Listener, Param, Row, Tx,
+    BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileVersion, FileWatch, Later, Listener,
+    Param, Row, Tx,
 };
 pub use digest_key_end::{DependentApiKey, DependentUser};
 pub use digest_keys::{DigestKeyRow, DigestKeyUse};

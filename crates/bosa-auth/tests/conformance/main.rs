@@ -16,6 +16,7 @@ mod clients;
 mod connector_settings;
 mod digest_keys;
 mod dump;
+mod fork;
 mod from_memory;
 mod granted;
 mod hostile;

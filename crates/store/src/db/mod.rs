@@ -23,11 +23,12 @@ pub use self::{
     row::{Column, Row},
     sqlite::FileId,
     tx::{Later, Tx},
-    watch::FileWatch,
+    watch::{FileVersion, FileWatch},
 };
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{
     error::StoreError,
+    fork::Process,
     url::{DatabaseUrl, Target},
 };
 
@@ -42,6 +43,7 @@ pub struct Db {
 
 struct Inner {
     arm: Arm,
+    process: Process,
     options: DbOptions,
 }
 
@@ -89,13 +91,18 @@ impl Db {
     /// [`StoreError::Configuration`] when the settings cannot work, which includes a SQLite file
     /// that others may read; [`StoreError::Unavailable`] when PostgreSQL does not answer.
     pub async fn open(url: &DatabaseUrl, options: DbOptions) -> Result<Self, StoreError> {
+        let process = Process::current();
         let arm = match &url.target {
             Target::SqliteMemory => Arm::Sqlite(Sqlite::open_memory(&options)?),
             Target::SqliteFile(path) => Arm::Sqlite(Sqlite::open_file(path, &options).await?),
             Target::Postgres(url) => Arm::Postgres(Postgres::open(url, &options).await?),
         };
         Ok(Self {
-            inner: Arc::new(Inner { arm, options }),
+            inner: Arc::new(Inner {
+                arm,
+                process,
+                options,
+            }),
         })
     }
 
@@ -108,6 +115,7 @@ impl Db {
         sql: &'static str,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
+        self.inner.process.check()?;
         match &self.inner.arm {
             Arm::Sqlite(sqlite) => sqlite.read(sql, &params).await,
             Arm::Postgres(postgres) => postgres.read(sql, &params).await,
@@ -125,6 +133,7 @@ impl Db {
         &self,
         statements: Vec<(&'static str, Vec<Param>)>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.inner.process.check()?;
         match &self.inner.arm {
             Arm::Sqlite(sqlite) => sqlite.read_together(&statements).await,
             Arm::Postgres(postgres) => postgres.read_together(&statements).await,
@@ -176,6 +185,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when the file cannot be opened.
     pub async fn watch(&self) -> Result<Option<FileWatch>, StoreError> {
+        self.inner.process.check()?;
         match &self.inner.arm {
             Arm::Sqlite(sqlite) => sqlite.watch().await,
             Arm::Postgres(_) => Ok(None),
@@ -201,6 +211,10 @@ impl Db {
     /// Closes every connection once the running transactions are over; later calls fail with
     /// [`StoreError::Unavailable`].
     pub async fn close(&self) {
+        // The connections are the parent's.
+        if !self.inner.process.is_current() {
+            return;
+        }
         match &self.inner.arm {
             Arm::Sqlite(sqlite) => sqlite.close().await,
             Arm::Postgres(postgres) => postgres.close(),

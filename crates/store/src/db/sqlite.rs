@@ -3,6 +3,7 @@
 mod connection;
 mod file;
 mod job;
+mod link;
 mod tx;
 mod writer;
 
@@ -18,7 +19,7 @@ use tokio::{
 };
 
 pub use self::file::FileId;
-pub(super) use self::{connection::Connection, file::OpenFile, tx::SqliteTx};
+pub(super) use self::{file::OpenFile, link::Link, tx::SqliteTx};
 use self::{job::Write, writer::Writer};
 use super::{BoxFuture, DbOptions, FileWatch, Param, Row, Tx, tx::Attempt};
 use crate::error::StoreError;
@@ -39,23 +40,22 @@ struct Readers {
     statement_timeout: Duration,
     /// Bounds the connections in use; closed with the database.
     permits: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Link>>,
 }
 
 impl Sqlite {
     pub(super) fn open_memory(options: &DbOptions) -> Result<Self, StoreError> {
-        let connection = Connection::open_memory(options.statement_timeout)?;
-        Ok(Self::new(connection, None, options))
+        let link = Link::in_memory(options.statement_timeout)?;
+        Ok(Self::new(link, None, options))
     }
 
     pub(super) async fn open_file(path: &Path, options: &DbOptions) -> Result<Self, StoreError> {
         file::prepare(path)?;
         let file = Arc::new(OpenFile::at(path)?);
         let writer = when_free(options.lock_timeout, || {
-            Connection::open_writer(path, options.statement_timeout)
+            Link::writer(path, options.statement_timeout, &file)
         })
         .await?;
-        file.check()?;
         let readers = Readers {
             file,
             path: path.to_owned(),
@@ -66,7 +66,7 @@ impl Sqlite {
         Ok(Self::new(writer, Some(readers), options))
     }
 
-    fn new(writer: Connection, readers: Option<Readers>, options: &DbOptions) -> Self {
+    fn new(writer: Link, readers: Option<Readers>, options: &DbOptions) -> Self {
         let file = readers.as_ref().map(|readers| Arc::clone(&readers.file));
         let writer = Writer::new(writer, options.lock_timeout, file);
         Self {
@@ -85,8 +85,8 @@ impl Sqlite {
         let Some(readers) = &self.readers else {
             return Ok(None);
         };
-        let connection = when_free(self.lock_timeout, || readers.open()).await?;
-        Ok(Some(FileWatch::new(connection, Arc::clone(&readers.file))))
+        let link = when_free(self.lock_timeout, || readers.open()).await?;
+        Ok(Some(FileWatch::new(link, Arc::clone(&readers.file))))
     }
 
     pub(super) async fn read(
@@ -99,14 +99,14 @@ impl Sqlite {
                 let _permit = readers.permits.acquire().await.map_err(|_| closed())?;
                 readers.file.check()?;
                 when_free(self.lock_timeout, || {
-                    readers.with(|connection| connection.query_reading(sql, params))
+                    readers.with(|link| link.query_reading(sql, params))
                 })
                 .await
             }
             None => {
                 let mut writer = self.writer.connection().await?;
-                let connection = writer.as_mut().ok_or_else(closed)?;
-                connection.query_reading(sql, params)
+                let link = writer.as_mut().ok_or_else(closed)?;
+                link.query_reading(sql, params)
             }
         }
     }
@@ -148,30 +148,25 @@ impl Sqlite {
 
 impl Readers {
     /// Lends an idle connection to `f`, or a new one.
-    fn with<T>(
-        &self,
-        f: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn with<T>(&self, f: impl FnOnce(&mut Link) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle().pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
+        let mut link = match idle {
+            Some(link) => link,
             None => self.open()?,
         };
-        let result = f(&mut connection);
+        let result = f(&mut link);
         if !self.permits.is_closed() {
-            self.idle().push(connection);
+            self.idle().push(link);
         }
         result
     }
 
     /// Opens another connection, to the same file.
-    fn open(&self) -> Result<Connection, StoreError> {
-        let connection = Connection::open_reader(&self.path, self.statement_timeout)?;
-        self.file.check()?;
-        Ok(connection)
+    fn open(&self) -> Result<Link, StoreError> {
+        Link::reader(&self.path, self.statement_timeout, &self.file)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -62,6 +62,7 @@ impl Db {
         E: From<StoreError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
+        self.inner.process.check()?;
         let db = self.clone();
         let task = async move { db.write_here(Arc::new(f), alone).await }.in_current_span();
         match tokio::spawn(task).await {

@@ -23,7 +23,7 @@ const STATEMENTS: usize = 256;
 /// Virtual machine steps between two looks at the clock, well under a millisecond.
 const STEPS: i32 = 1000;
 
-pub(in crate::db) struct Connection {
+pub(super) struct Connection {
     raw: rusqlite::Connection,
     /// Statements with `?N` placeholders, by address and length of the `$N` text: equal ones are
     /// the same static text.
@@ -106,6 +106,15 @@ impl Connection {
         })
     }
 
+    /// Closes without copying the log into the file, which the next one that closes it does: a fork
+    /// does not wait for the disk.
+    pub(super) fn close_quickly(self) {
+        let quickly = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        if let Err(error) = self.raw.set_db_config(quickly, true) {
+            tracing::debug!(%error, "closing copies the log into the file");
+        }
+    }
+
     pub(super) fn query(
         &mut self,
         sql: &'static str,
@@ -115,7 +124,7 @@ impl Connection {
     }
 
     /// As `query`, but refuses a statement that writes.
-    pub(in crate::db) fn query_reading(
+    pub(super) fn query_reading(
         &mut self,
         sql: &'static str,
         params: &[Param],

@@ -2,7 +2,7 @@
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{closed, connection::Connection};
+use super::{closed, link::Link};
 use crate::{
     db::{Param, Row, sent::sent},
     error::StoreError,
@@ -10,7 +10,7 @@ use crate::{
 
 /// A transaction on the writing connection; dropped while open, it rolls back.
 pub(in crate::db) struct SqliteTx {
-    connection: OwnedMutexGuard<Option<Connection>>,
+    connection: OwnedMutexGuard<Option<Link>>,
     open: bool,
     /// Whether a commit waits for no disk.
     in_memory: bool,
@@ -18,7 +18,7 @@ pub(in crate::db) struct SqliteTx {
 
 impl SqliteTx {
     /// Takes over a connection on which `begin` has succeeded.
-    pub(super) fn new(connection: OwnedMutexGuard<Option<Connection>>, in_memory: bool) -> Self {
+    pub(super) fn new(connection: OwnedMutexGuard<Option<Link>>, in_memory: bool) -> Self {
         Self {
             connection,
             open: true,
@@ -90,7 +90,7 @@ impl SqliteTx {
 
     /// Refuses when an error has ended the transaction: without one, each statement would commit
     /// by itself.
-    fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+    fn connection(&mut self) -> Result<&mut Link, StoreError> {
         let connection = self.connection.as_mut().ok_or_else(closed)?;
         match connection.in_transaction() {
             true => Ok(connection),

@@ -17,9 +17,9 @@ use tokio::{
 
 use super::{
     closed,
-    connection::Connection,
     file::OpenFile,
     job::{End, Job},
+    link::Link,
     tx::SqliteTx,
     when_free,
 };
@@ -36,7 +36,7 @@ const MEMBERS: usize = 128;
 
 pub(super) struct Writer {
     /// Holds `None` once the database is closed.
-    connection: Arc<AsyncMutex<Option<Connection>>>,
+    connection: Arc<AsyncMutex<Option<Link>>>,
     queue: Mutex<Queue>,
     lock_timeout: Duration,
     /// `None` in memory.
@@ -61,7 +61,7 @@ struct Entry {
 
 impl Writer {
     pub(super) fn new(
-        connection: Connection,
+        connection: Link,
         lock_timeout: Duration,
         file: Option<Arc<OpenFile>>,
     ) -> Self {
@@ -74,9 +74,7 @@ impl Writer {
     }
 
     /// Waits until no transaction is open, and keeps others from opening one.
-    pub(super) async fn connection(
-        &self,
-    ) -> Result<OwnedMutexGuard<Option<Connection>>, StoreError> {
+    pub(super) async fn connection(&self) -> Result<OwnedMutexGuard<Option<Link>>, StoreError> {
         let lock = Arc::clone(&self.connection).lock_owned();
         timeout(self.lock_timeout, lock)
             .await
