@@ -348,3 +348,6 @@ fn details(error: &Error) -> Option<Value> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
