@@ -2,39 +2,10 @@
 
 use bosa_auth::{Error, ErrorKind};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyDict;
 
 use crate::answer;
 use crate::python_types::EXCEPTIONS;
-
-/// The class of each kind of error.
-fn class_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::InvalidInput => "InvalidInputException",
-        ErrorKind::InvalidClient => "InvalidClientException",
-        ErrorKind::Unauthorized => "UnauthorizedException",
-        ErrorKind::InvalidToken => "InvalidTokenError",
-        ErrorKind::ExpiredToken => "ExpiredTokenError",
-        ErrorKind::RevokedToken => "RevokedTokenError",
-        ErrorKind::PermissionDenied => "PermissionDeniedException",
-        ErrorKind::NotFound => "NotFoundException",
-        ErrorKind::ClientAlreadyExists => "ClientAlreadyExistsException",
-        ErrorKind::UserAlreadyExists => "UserAlreadyExistsException",
-        ErrorKind::IntegrationAlreadyExists => "IntegrationAlreadyExistsException",
-        ErrorKind::AmbiguousAccount => "AmbiguousAccountException",
-        ErrorKind::NeedsReauthorization => "NeedsReauthorizationException",
-        ErrorKind::RateLimited => "RateLimitedException",
-        ErrorKind::Overloaded => "OverloadedException",
-        ErrorKind::IdempotencyMismatch => "IdempotencyMismatchException",
-        ErrorKind::IdempotencyInProgress => "IdempotencyInProgressException",
-        ErrorKind::DatabaseUnavailable => "DatabaseConnectionException",
-        ErrorKind::ProviderUnavailable => "ProviderUnavailableException",
-        ErrorKind::Uninitialized => "UninitializedException",
-        ErrorKind::Configuration => "ConfigurationException",
-        ErrorKind::Unreadable => "UnreadableException",
-        ErrorKind::Internal => "BosaException",
-    }
-}
 
 /// The exception of an error.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
@@ -56,20 +27,31 @@ pub(crate) fn uninitialized(py: Python<'_>) -> PyErr {
     exception(py, &Error::Uninitialized)
 }
 
+/// A use of an instance that was closed.
+pub(crate) fn closed(py: Python<'_>) -> PyErr {
+    let text = "this instance is closed; open another one, or call initialize_authentication_db again";
+    class(py, ErrorKind::Uninitialized)
+        .and_then(|class| class.call1((text,)))
+        .map_or_else(|while_building| while_building, PyErr::from_value)
+}
+
 /// A setting that cannot be used.
 pub(crate) fn configuration(py: Python<'_>, text: &str) -> PyErr {
     exception(py, &Error::Configuration(text.to_owned()))
 }
 
 fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
-    let class = EXCEPTIONS.get(py, class_name(error.kind()))?;
-    let class = class.cast::<PyType>()?;
     let details = details(py, error)?;
-    let exception = PyErr::from_value(class.call((error.to_string(),), Some(&details))?);
+    let exception = PyErr::from_value(class(py, error.kind())?.call((error.to_string(),), Some(&details))?);
     if let Some(note) = note(error) {
         exception.value(py).call_method1("add_note", (note,))?;
     }
     Ok(exception)
+}
+
+/// The class of a kind of error.
+fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<Bound<'_, PyAny>> {
+    EXCEPTIONS.get(py, "_CLASSES")?.get_item(kind.code())
 }
 
 /// What a program can use, as keyword arguments of the exception.

@@ -52,49 +52,51 @@ impl Instance {
         Ok(Self(Arc::new(Place(Mutex::new(slot)))))
     }
 
-    /// Gives this object its settings, or checks that it has them already.
-    fn install(&self, py: Python<'_>, settings: &Settings) -> PyResult<()> {
+    /// Gives this object its settings, or checks that it has them already; gives an object that stays
+    /// with the instance.
+    fn install(&self, py: Python<'_>, settings: &Settings) -> PyResult<Self> {
         let mut place = self.0.lock();
-        match &*place {
-            Some(slot) if !slot.configuration.is_same_as(&settings.configuration) => {
-                Err(failure::configuration(
-                    py,
-                    "the authentication system runs with other settings; call shutdown() before initialising it again",
-                ))
+        let installed = match &*place {
+            Some(slot) if slot.is_usable() => {
+                if !slot.configuration.is_same_as(&settings.configuration) {
+                    return Err(failure::configuration(
+                        py,
+                        "the authentication system runs with other settings; call shutdown() before initialising it again",
+                    ));
+                }
+                slot.clone()
             }
-            Some(_) => Ok(()),
-            None => {
-                *place = Some(Arc::new(Slot::new(py, settings)?));
-                Ok(())
-            }
+            _ => Arc::new(Slot::new(py, settings)?),
+        };
+        *place = Some(installed.clone());
+        Ok(Self::of(installed))
+    }
+
+    /// Whether the instance of the other object is the one that is installed here.
+    fn has(&self, installed: &Self) -> bool {
+        let installed = installed.0.lock().clone();
+        match (&*self.0.lock(), &installed) {
+            (Some(slot), Some(installed)) => Arc::ptr_eq(slot, installed),
+            _ => false,
         }
     }
 
     /// Takes the settings away, so that others can be installed; gives an object for the instance
     /// that was there.
     fn uninstall(&self) -> Option<Self> {
-        let slot = self.0.lock().take();
-        slot.map(|slot| Self(Arc::new(Place(Mutex::new(Some(slot))))))
+        self.0.lock().take().map(Self::of)
     }
 
-    /// The same, if its database could not be opened.
-    fn uninstall_unopened(&self) {
+    /// Takes away what `install` gave, if its database could not be opened.
+    fn uninstall_unopened(&self, installed: &Self) {
+        let installed = installed.0.lock().clone();
         let mut place = self.0.lock();
-        let is_open = |slot: &Arc<Slot>| {
-            let opened = slot.lock();
-            opened
-                .as_ref()
-                .is_some_and(|opened| opened.auth.initialized())
-        };
-        if !place.as_ref().is_some_and(is_open) {
+        if let (Some(slot), Some(installed)) = (&*place, &installed)
+            && Arc::ptr_eq(slot, installed)
+            && !slot.is_open()
+        {
             *place = None;
         }
-    }
-
-    /// Another object for the same instance, which stays with it.
-    fn same(&self) -> Self {
-        let slot = self.0.lock().clone();
-        Self(Arc::new(Place(Mutex::new(slot))))
     }
 
     /// Opens the database.
@@ -124,6 +126,10 @@ impl Instance {
 }
 
 impl Instance {
+    fn of(slot: Arc<Slot>) -> Self {
+        Self(Arc::new(Place(Mutex::new(Some(slot)))))
+    }
+
     pub(crate) fn place(&self) -> Arc<Place> {
         self.0.clone()
     }
@@ -174,10 +180,23 @@ impl Slot {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is neither closed nor in the memory of the parent process.
+    fn is_usable(&self) -> bool {
+        self.lock().as_ref().is_some_and(|opened| {
+            opened.generation == runtime::generation() || !self.configuration.is_in_memory()
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(|opened| opened.auth.initialized())
+    }
+
     fn opened(&self, py: Python<'_>) -> PyResult<Arc<Opened>> {
         let mut place = self.lock();
         let Some(opened) = &mut *place else {
-            return Err(failure::uninitialized(py));
+            return Err(failure::closed(py));
         };
         if opened.generation != runtime::generation() {
             if self.configuration.is_in_memory() {

@@ -20,6 +20,9 @@ mod users;
 /// The operations of BOSA Auth, for the Python modules beside it.
 #[pyo3::pymodule]
 mod _native {
+    /// The version of the package.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
     use crate::call::Call;
     #[pymodule_export]

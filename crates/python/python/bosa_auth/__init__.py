@@ -19,6 +19,7 @@ independent of the process-wide one. Every failure is a :class:`BosaException` w
 
 from bosa_auth import exception, models, service
 from bosa_auth._auth import Auth, initialize_authentication_db, shutdown
+from bosa_auth._native import VERSION as __version__
 from bosa_auth._page import Page
 from bosa_auth.exception import *  # noqa: F403
 from bosa_auth.models import *  # noqa: F403
@@ -29,6 +30,7 @@ __all__ = [
     "Auth",
     "AuthenticationDbSettings",
     "Page",
+    "__version__",
     "exception",
     "initialize_authentication_db",
     "models",

@@ -127,14 +127,19 @@ def initialize_authentication_db(
             are installed already (call :func:`shutdown` first).
         DatabaseConnectionException: the database cannot be reached.
     """
-    instance = _process.process_wide
-    instance.install((settings or AuthenticationDbSettings())._checked())
-    try:
-        instance.open().wait()
-    except BaseException:
-        instance.uninstall_unopened()
-        raise
-    return Auth._of(instance.same())
+    checked = (settings or AuthenticationDbSettings())._checked()
+    while True:
+        installed = _process.process_wide.install(checked)
+        try:
+            installed.open().wait()
+        except BaseException:
+            _process.process_wide.uninstall_unopened(installed)
+            raise
+        auth = Auth._of(installed)
+        if _process.process_wide.has(installed):
+            return auth
+        # Another caller failed to open it, or closed it, meanwhile.
+        auth.close()
 
 
 def shutdown() -> None:

@@ -34,7 +34,7 @@ class Model:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"use_attribute_docstrings": True}
     """Where pydantic, if it is used, finds the descriptions of the fields."""
 
-    model_fields = _Fields()
+    model_fields: ClassVar[_Fields] = _Fields()
     """The dataclass fields by name."""
 
     @classmethod

@@ -18,6 +18,8 @@ from bosa_auth.models import (
     VerifiedToken,
 )
 
+VERSION: str
+
 _T = TypeVar("_T")
 _Page = tuple[list[_T], str | None]
 
@@ -51,17 +53,18 @@ class Instance:
     def __new__(cls, settings: Settings | None = None) -> Instance:
         """An instance with the given settings; without, one that `install` gives some later."""
 
-    def install(self, settings: Settings) -> None:
-        """Gives this object its settings, or checks that it has them already."""
+    def install(self, settings: Settings) -> Instance:
+        """Gives this object its settings, or checks that it has them already; gives an object that
+        stays with the instance."""
+
+    def has(self, installed: Instance) -> bool:
+        """Whether the instance of the other object is the one that is installed here."""
 
     def uninstall(self) -> Instance | None:
         """Takes the settings away; gives an object for the instance that was there."""
 
-    def uninstall_unopened(self) -> None:
-        """The same, if its database could not be opened."""
-
-    def same(self) -> Instance:
-        """Another object for the same instance, which stays with it."""
+    def uninstall_unopened(self, installed: Instance) -> None:
+        """Takes away what `install` gave, if its database could not be opened."""
 
     def open(self) -> Call[None]:
         """Opens the database."""

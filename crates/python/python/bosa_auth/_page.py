@@ -15,9 +15,9 @@ class Page(Generic[_T]):
     """One page of a list; iterating over it walks all pages from this one on."""
 
     def __init__(self, items: list[_T], next_cursor: str | None, fetch: Fetch[_T] | None = None) -> None:
-        self.items = items
+        self.items: list[_T] = items
         """The items of this page."""
-        self.next_cursor = next_cursor
+        self.next_cursor: str | None = next_cursor
         """What to pass as ``cursor`` to get the next page; ``None`` on the last one."""
         self._fetch = fetch
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from bosa_auth._model import Model
@@ -31,7 +32,7 @@ __all__ = [
 class ClientModel(Model):
     """A client: one tenant of the system."""
 
-    _secret = "api_key"
+    _secret: ClassVar[str | None] = "api_key"
 
     id: UUID
     """The client's id."""
@@ -51,7 +52,7 @@ class ClientModel(Model):
 class ApiKeyModel(Model):
     """An API key of a client."""
 
-    _secret = "api_key"
+    _secret: ClassVar[str | None] = "api_key"
 
     id: UUID
     """The key's id."""
@@ -77,7 +78,7 @@ class ApiKeyModel(Model):
 class UserModel(Model):
     """A user of one client."""
 
-    _secret = "secret"
+    _secret: ClassVar[str | None] = "secret"
 
     id: UUID
     """The user's id."""
@@ -102,7 +103,7 @@ class ThirdPartyIntegrationAuth(Model):
     For a new one ``id``, ``selected``, ``auth_status`` and the times may be left out; they are ignored.
     """
 
-    _secret = "auth_string"
+    _secret: ClassVar[str | None] = "auth_string"
 
     id: UUID | None = None
     """The integration's id."""
@@ -142,7 +143,7 @@ class UserComplete(UserModel):
 class TokenModel(Model):
     """A token as it is handed to its user."""
 
-    _secret = "token"
+    _secret: ClassVar[str | None] = "token"
 
     token: str
     """The token's text, a JWT."""

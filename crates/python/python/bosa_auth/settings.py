@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 
 from bosa_auth import _native
+from bosa_auth.exception import ConfigurationException
 
 __all__ = ["AuthenticationDbSettings"]
 
@@ -13,9 +15,9 @@ __all__ = ["AuthenticationDbSettings"]
 class AuthenticationDbSettings:
     """The settings of the authentication system.
 
-    What is ``None`` falls back to its environment variable, then to its default. Constructing never
-    fails and depends on no other settings object; what is wrong is reported when the settings are
-    used.
+    What is ``None`` falls back to its environment variable, then to its default. Constructing reads
+    nothing and depends on no other settings object; what is wrong is reported when the settings are
+    used. Settings are immutable and comparable, and their ``repr`` shows no values.
 
     Args:
         database_authentication_url: The database (``DATABASE_AUTHENTICATION_URL``):
@@ -28,6 +30,9 @@ class AuthenticationDbSettings:
             (``AUTH_ACCESS_TOKEN_EXPIRE_MINUTES``), 43200 by default: 30 days.
         others: Any other setting by the name of its variable, for example
             ``{"BOSA_AUTH_ISSUER": "accounts"}``.
+
+    Raises:
+        ConfigurationException: a value is neither text nor a number.
     """
 
     def __init__(
@@ -37,16 +42,16 @@ class AuthenticationDbSettings:
         auth_algorithm: str | None = None,
         auth_access_token_expire_minutes: int | None = None,
         *,
-        others: Mapping[str, str] | None = None,
+        others: Mapping[str, str | int | bool | None] | None = None,
     ) -> None:
-        given = {
+        given: dict[str, str | int | bool | None] = {
             "DATABASE_AUTHENTICATION_URL": database_authentication_url,
             "AUTH_SECRET_KEY": auth_secret_key,
             "AUTH_ALGORITHM": auth_algorithm,
             "AUTH_ACCESS_TOKEN_EXPIRE_MINUTES": auth_access_token_expire_minutes,
             **(others or {}),
         }
-        self._given = {name: str(value) for name, value in given.items() if value is not None}
+        self._given = {name: _text(name, value) for name, value in given.items() if value is not None}
 
     @property
     def database_authentication_url(self) -> str | None:
@@ -66,7 +71,13 @@ class AuthenticationDbSettings:
     @property
     def auth_access_token_expire_minutes(self) -> int:
         """Lifetime of a token in minutes."""
-        return int(self._gathered().get("AUTH_ACCESS_TOKEN_EXPIRE_MINUTES") or 0)
+        text = self._gathered().get("AUTH_ACCESS_TOKEN_EXPIRE_MINUTES") or ""
+        try:
+            return int(text)
+        except ValueError:
+            raise ConfigurationException(
+                "AUTH_ACCESS_TOKEN_EXPIRE_MINUTES is not a number of minutes"
+            ) from None
 
     def _gathered(self) -> _native.Settings:
         return _native.Settings(list(self._given.items()))
@@ -74,7 +85,7 @@ class AuthenticationDbSettings:
     def _checked(self) -> _native.Settings:
         settings = self._gathered()
         for text in settings.warnings():
-            warnings.warn(text, stacklevel=4)
+            warnings.warn(text, stacklevel=_callers_level())
         return settings
 
     def __eq__(self, other: object) -> bool:
@@ -88,3 +99,21 @@ class AuthenticationDbSettings:
     def __repr__(self) -> str:
         names = ", ".join(sorted(self._given))
         return f"{type(self).__name__}({names or 'defaults'})"
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int)):
+        return str(value)
+    # Other objects may show a mask as their text.
+    raise ConfigurationException(f"{name} must be text, not {type(value).__name__}")
+
+
+def _callers_level() -> int:
+    # How many frames above the caller of this function the first one outside of the package is.
+    level, frame = 1, sys._getframe(1)
+    package = __name__.partition(".")[0]
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    return level

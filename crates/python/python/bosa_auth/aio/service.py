@@ -689,13 +689,15 @@ class ThirdPartyIntegrationService:
         ).future()
 
 
-create_client_service = CreateClientService(_process.process_wide)
-verify_client_service = VerifyClientService(_process.process_wide)
-client_aware_service = ClientAwareService(_process.process_wide)
-create_user_service = CreateUserService(_process.process_wide)
-get_user_service = GetUserService(_process.process_wide)
-authenticate_user_service = AuthenticateUserService(_process.process_wide)
-create_token_service = CreateTokenService(_process.process_wide)
-verify_token_service = VerifyTokenService(_process.process_wide)
-revoke_token_service = RevokeTokenService(_process.process_wide)
-third_party_integration_service = ThirdPartyIntegrationService(_process.process_wide)
+create_client_service: CreateClientService = CreateClientService(_process.process_wide)
+verify_client_service: VerifyClientService = VerifyClientService(_process.process_wide)
+client_aware_service: ClientAwareService = ClientAwareService(_process.process_wide)
+create_user_service: CreateUserService = CreateUserService(_process.process_wide)
+get_user_service: GetUserService = GetUserService(_process.process_wide)
+authenticate_user_service: AuthenticateUserService = AuthenticateUserService(_process.process_wide)
+create_token_service: CreateTokenService = CreateTokenService(_process.process_wide)
+verify_token_service: VerifyTokenService = VerifyTokenService(_process.process_wide)
+revoke_token_service: RevokeTokenService = RevokeTokenService(_process.process_wide)
+third_party_integration_service: ThirdPartyIntegrationService = ThirdPartyIntegrationService(
+    _process.process_wide
+)
