@@ -52,11 +52,10 @@ fn errors(exceptions: &str) -> Result<String, TaskError> {
          | kind | code | HTTP | Python | what to do |\n|---|---|---|---|---|\n",
     );
     for kind in ErrorKind::ALL {
-        let exception =
-            exception_of(exceptions, kind.code()).ok_or_else(|| TaskError::Format {
-                what: "exception.py",
-                message: format!("no exception has the code {}", kind.code()),
-            })?;
+        let exception = exception_of(exceptions, kind.code()).ok_or_else(|| TaskError::Format {
+            what: "exception.py",
+            message: format!("no exception has the code {}", kind.code()),
+        })?;
         text.push_str(&format!(
             "| `{kind:?}` | `{}` | {} | `{exception}` | {} |\n",
             kind.code(),

@@ -29,7 +29,8 @@ pub(crate) fn uninitialized(py: Python<'_>) -> PyErr {
 
 /// A use of an instance that was closed.
 pub(crate) fn closed(py: Python<'_>) -> PyErr {
-    let text = "this instance is closed; open another one, or call initialize_authentication_db again";
+    let text =
+        "this instance is closed; open another one, or call initialize_authentication_db again";
     class(py, ErrorKind::Uninitialized)
         .and_then(|class| class.call1((text,)))
         .map_or_else(|while_building| while_building, PyErr::from_value)
@@ -42,7 +43,8 @@ pub(crate) fn configuration(py: Python<'_>, text: &str) -> PyErr {
 
 fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let details = details(py, error)?;
-    let exception = PyErr::from_value(class(py, error.kind())?.call((error.to_string(),), Some(&details))?);
+    let exception =
+        PyErr::from_value(class(py, error.kind())?.call((error.to_string(),), Some(&details))?);
     if let Some(note) = note(error) {
         exception.value(py).call_method1("add_note", (note,))?;
     }

