@@ -158,7 +158,8 @@ class BosaAuthBackend(ModelBackend):
 
 
 def _name_of_identifier() -> str:
-    return str(get_user_model().USERNAME_FIELD)
+    model: Any = get_user_model()
+    return str(model.USERNAME_FIELD)
 
 
 @sensitive_variables()
