@@ -311,3 +311,21 @@ def test_settings_of_the_environment_are_enough(monkeypatch: pytest.MonkeyPatch)
     with Auth() as auth:
         assert auth.verify_client_service.is_api_key_valid(client.api_key)
     assert os.path.exists("here.db")
+
+
+def test_a_system_in_memory_can_be_made_anew_in_a_forked_child() -> None:
+    assert (
+        run(
+            "import os, bosa_auth\n"
+            "settings = bosa_auth.AuthenticationDbSettings('sqlite://')\n"
+            "bosa_auth.initialize_authentication_db(settings)\n"
+            "bosa_auth.create_client_service.create_client('acme')\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    bosa_auth.initialize_authentication_db(settings)\n"
+            "    bosa_auth.create_client_service.create_client('acme')\n"
+            "    os._exit(0)\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        )
+        == "0\n"
+    )

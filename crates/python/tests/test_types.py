@@ -159,6 +159,8 @@ def test_nothing_else_is_public(public: ModuleType) -> None:
     star: dict[str, object] = {}
     exec(f"from {public.__name__} import *", star)
     assert set(public.__all__) <= set(star)
+    for part in (exception, models, public.service):
+        assert set(part.__all__) <= set(public.__all__)
 
 
 def test_the_blocking_services_have_the_signatures_of_the_others() -> None:
