@@ -4,10 +4,10 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use bosa_auth::{PageRequest, ScopeSet, Timestamp};
-use pyo3::exceptions::PyUnicodeEncodeError;
+use bosa_auth::{NewApiKey, PageRequest, ScopeSet, Timestamp};
+use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyString, PyTzInfo};
+use pyo3::types::{PyDateTime, PyInt, PyString, PyTzInfo};
 use uuid::Uuid;
 
 use crate::failure;
@@ -41,8 +41,10 @@ names! {
     Cursor = "cursor",
     Identifier = "identifier",
     KeyId = "key_id",
+    Limit = "limit",
     ClientName = "name",
     NewSecret = "new_secret",
+    OverlapSeconds = "overlap_seconds",
     Scopes = "scopes",
     Secret = "secret",
     Setting = "settings",
@@ -81,7 +83,9 @@ impl<N: Name> FromPyObject<'_, '_> for Text<N> {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        let text = value.cast::<PyString>()?;
+        let text = value
+            .cast::<PyString>()
+            .map_err(|_| of_another_type(N::NAME, "a str", value))?;
         match text.to_cow() {
             Ok(text) => Ok(Self {
                 text: text.into_owned(),
@@ -121,7 +125,9 @@ impl<N: Name> FromPyObject<'_, '_> for Id<N> {
                 Uuid::try_parse(&text)
                     .map_err(|_| failure::invalid_input(value.py(), N::NAME, "is not a UUID"))?
             }
-            Err(_) => value.extract()?,
+            Err(_) => value
+                .extract()
+                .map_err(|_| of_another_type(N::NAME, "a uuid.UUID or its text", value))?,
         };
         Ok(Self {
             id,
@@ -130,10 +136,47 @@ impl<N: Name> FromPyObject<'_, '_> for Id<N> {
     }
 }
 
-/// Which page of a list is wanted; a limit that no page can have is refused as the library does.
-pub(crate) fn page(limit: Option<i64>, cursor: Option<Text<Cursor>>) -> PageRequest {
+/// A number of things; one that no operation takes is refused by the name of its argument.
+pub(crate) struct Number<N> {
+    number: u32,
+    name: PhantomData<fn() -> N>,
+}
+
+impl<N> Number<N> {
+    pub(crate) fn get(&self) -> u32 {
+        self.number
+    }
+}
+
+impl<N: Name> FromPyObject<'_, '_> for Number<N> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        if !value.is_instance_of::<PyInt>() {
+            return Err(of_another_type(N::NAME, "an int", value));
+        }
+        let number = value
+            .extract()
+            .map_err(|_| failure::invalid_input(value.py(), N::NAME, "is out of range"))?;
+        Ok(Self {
+            number,
+            name: PhantomData,
+        })
+    }
+}
+
+fn of_another_type(name: &str, wanted: &str, value: Borrowed<'_, '_, PyAny>) -> PyErr {
+    let given = value.get_type();
+    let given = given
+        .name()
+        .map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("{name} must be {wanted}, not {given}"))
+}
+
+/// Which page of a list is wanted.
+pub(crate) fn page(limit: Option<Number<Limit>>, cursor: Option<Text<Cursor>>) -> PageRequest {
     PageRequest {
-        limit: limit.map(|limit| u32::try_from(limit).unwrap_or_default()),
+        limit: limit.map(|limit| limit.get()),
         cursor: cursor.map(String::from),
     }
 }
@@ -144,8 +187,7 @@ pub(crate) fn page(limit: Option<i64>, cursor: Option<Text<Cursor>>) -> PageRequ
 /// `InvalidInputException`: one of them is unknown.
 pub(crate) fn scopes(py: Python<'_>, texts: &[Text<Scopes>]) -> PyResult<ScopeSet> {
     let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
-    ScopeSet::parse(&texts)
-        .map_err(|unknown| failure::invalid_input(py, Scopes::NAME, &unknown.to_string()))
+    NewApiKey::parse_scopes(&texts).map_err(|error| failure::exception(py, &error))
 }
 
 /// The time of a `datetime` that knows its time zone.

@@ -6,7 +6,8 @@ use bosa_auth::{ClientUpdate, NewApiKey};
 use pyo3::prelude::*;
 
 use crate::argument::{
-    ApiKey, ClientId, ClientName, Cursor, Id, KeyId, Scopes, Text, expiry, page, scopes,
+    ApiKey, ClientId, ClientName, Cursor, Id, KeyId, Limit, Number, OverlapSeconds, Scopes, Text,
+    expiry, page, scopes,
 };
 use crate::call::{Call, known};
 use crate::instance::{Instance, Place};
@@ -82,7 +83,7 @@ impl Clients {
     fn list_api_keys(
         &self,
         client_id: Id<ClientId>,
-        limit: Option<i64>,
+        limit: Option<Number<Limit>>,
         cursor: Option<Text<Cursor>>,
     ) -> Call {
         let page = page(limit, cursor);
@@ -97,12 +98,12 @@ impl Clients {
         &self,
         client_id: Id<ClientId>,
         key_id: Id<KeyId>,
-        overlap_seconds: u32,
+        overlap_seconds: Number<OverlapSeconds>,
     ) -> Call {
         Call::new(self.0.clone(), move |auth| async move {
             let service = auth.create_client_service();
             service
-                .rotate_api_key(client_id.uuid(), key_id.uuid(), overlap_seconds)
+                .rotate_api_key(client_id.uuid(), key_id.uuid(), overlap_seconds.get())
                 .await
         })
     }
@@ -156,7 +157,7 @@ impl Clients {
     }
 
     #[pyo3(signature = (limit, cursor))]
-    fn get_client_list(&self, limit: Option<i64>, cursor: Option<Text<Cursor>>) -> Call {
+    fn get_client_list(&self, limit: Option<Number<Limit>>, cursor: Option<Text<Cursor>>) -> Call {
         let page = page(limit, cursor);
         Call::new(self.0.clone(), |auth| async move {
             auth.client_aware_service().get_client_list(page).await

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use crate::argument::{ClientApiKey, ClientId, Cursor, Id, Text, Token, UserId, page};
+use crate::argument::{
+    ClientApiKey, ClientId, Cursor, Id, Limit, Number, Text, Token, UserId, page,
+};
 use crate::call::{Call, known};
 use crate::instance::{Instance, Place};
 
@@ -32,7 +34,7 @@ impl Tokens {
         &self,
         client_api_key: Text<ClientApiKey>,
         user_id: Id<UserId>,
-        limit: Option<i64>,
+        limit: Option<Number<Limit>>,
         cursor: Option<Text<Cursor>>,
     ) -> Call {
         let page = page(limit, cursor);

@@ -6,8 +6,8 @@ use bosa_auth::UserUpdate;
 use pyo3::prelude::*;
 
 use crate::argument::{
-    ApiKey, ClientApiKey, CurrentSecret, Cursor, Id, Identifier, NewSecret, Secret, Text, UserId,
-    page,
+    ApiKey, ClientApiKey, CurrentSecret, Cursor, Id, Identifier, Limit, NewSecret, Number, Secret,
+    Text, UserId, page,
 };
 use crate::call::Call;
 use crate::instance::{Instance, Place};
@@ -129,7 +129,7 @@ impl Users {
     fn list_users(
         &self,
         client_api_key: Text<ClientApiKey>,
-        limit: Option<i64>,
+        limit: Option<Number<Limit>>,
         cursor: Option<Text<Cursor>>,
     ) -> Call {
         let page = page(limit, cursor);

@@ -64,3 +64,20 @@ def test_an_instance_of_ones_own_has_the_same_services(settings: Settings) -> No
         assert auth.verify_client_service.is_api_key_valid(client.api_key)
     with pytest.raises(exception.UninitializedException):
         auth.verify_client_service.is_api_key_valid(client.api_key)
+
+
+def test_an_argument_of_another_type_is_named(settings: Settings) -> None:
+    bosa_auth.initialize_authentication_db(settings())
+    create, get = service.create_client_service, service.get_user_service
+    with pytest.raises(TypeError, match="^name must be a str, not NoneType"):
+        create.create_client(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="^user_id must be a uuid.UUID or its text, not int"):
+        get.get_user("", 3)  # type: ignore[arg-type]
+    client = create.create_client("acme")
+    for number in (-1, 2**40):
+        with pytest.raises(exception.InvalidInputException, match="overlap_seconds"):
+            create.rotate_api_key(client.id, client.id, number)
+        with pytest.raises(exception.InvalidInputException, match="limit"):
+            create.list_api_keys(client.id, limit=number)
+    with pytest.raises(exception.InvalidInputException, match="scopes must be among users:read"):
+        create.create_api_key(client.id, ["everything"])

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bosa_auth_core::{
-    ApiKeyId, AuditAction, ClientId, CredentialKind, Form, ScopeSet, Secret, Timestamp,
+    ApiKeyId, AuditAction, ClientId, CredentialKind, Form, Scope, ScopeSet, Secret, Timestamp,
     issue_client_key,
 };
 use bosa_auth_store::api_keys::ApiKeyRow;
@@ -19,6 +19,19 @@ use crate::principal::Operator;
 
 /// Longest overlap of a rotation: 90 days.
 const LONGEST_OVERLAP_SECONDS: u32 = 90 * 24 * 60 * 60;
+
+impl NewApiKey {
+    /// Reads what a key may do from the names of its scopes.
+    ///
+    /// # Errors
+    /// `InvalidInput`: one of the texts names no scope; the reason lists those that there are.
+    pub fn parse_scopes<T: AsRef<str>>(names: &[T]) -> Result<ScopeSet> {
+        ScopeSet::parse(names).map_err(|_| {
+            let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+            Error::invalid("scopes", format!("must be among {}", known.join(", ")))
+        })
+    }
+}
 
 impl Operator {
     /// Makes another API key for a client. Its text is in this result only.

@@ -1,7 +1,7 @@
 //! `/clients/{id}/api-keys`: the keys of a client, managed with a master key.
 
 use axum::routing::{delete, get, post};
-use bosa_auth::{ApiKeyId, ApiKeyModel, ClientId, NewApiKey, Scope, ScopeSet, Timestamp};
+use bosa_auth::{ApiKeyId, ApiKeyModel, ClientId, NewApiKey, Timestamp};
 use http::Method;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -129,7 +129,12 @@ async fn create(
 ) -> Result<Enveloped<ApiKey>, Problem> {
     let operator = idempotency.attach(operator, CREATE, body.text.expose())?;
     let new = NewApiKey {
-        scopes: body.value.scopes.as_deref().map(scopes).transpose()?,
+        scopes: body
+            .value
+            .scopes
+            .as_deref()
+            .map(NewApiKey::parse_scopes)
+            .transpose()?,
         expires_at: body.value.expires_at.map(moment).transpose()?,
     };
     let created = operator.create_api_key(id, new).await?;
@@ -164,13 +169,6 @@ async fn revoke(
 ) -> Result<Enveloped<Revoked>, Problem> {
     let revoked = operator.revoke_api_key(id, key_id).await?;
     Ok(Enveloped::new(Revoked { revoked }))
-}
-
-fn scopes(names: &[String]) -> Result<ScopeSet, Problem> {
-    ScopeSet::parse(names).map_err(|_| {
-        let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-        Problem::invalid("scopes", format_args!("must be among {}", known.join(", ")))
-    })
 }
 
 fn moment(seconds: i64) -> Result<Timestamp, Problem> {

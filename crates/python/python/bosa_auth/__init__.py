@@ -17,7 +17,7 @@ The same names are in :mod:`bosa_auth.aio`, as coroutines. :class:`Auth` makes i
 independent of the process-wide one. Every failure is a :class:`BosaException` with a permanent ``code``.
 """
 
-from bosa_auth import exception, models, service
+from bosa_auth import aio, exception, models, service
 from bosa_auth._auth import Auth, initialize_authentication_db, shutdown
 from bosa_auth._native import VERSION as __version__
 from bosa_auth._page import Page
@@ -130,6 +130,7 @@ __all__ = [
     "VerifyTokenService",
     "Violation",
     "__version__",
+    "aio",
     "authenticate_user_service",
     "client_aware_service",
     "create_client_service",

@@ -566,6 +566,7 @@ class ThirdPartyIntegrationService:
             UnauthorizedException: unknown or foreign user.
             IntegrationAlreadyExistsException: the user has this account already.
         """
+        integration = ThirdPartyIntegrationAuth.model_validate(integration)
         return self._integrations.create_integration(
             integration.client_id,
             integration.user_id,

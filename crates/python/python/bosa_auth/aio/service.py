@@ -571,6 +571,7 @@ class ThirdPartyIntegrationService:
             UnauthorizedException: unknown or foreign user.
             IntegrationAlreadyExistsException: the user has this account already.
         """
+        integration = ThirdPartyIntegrationAuth.model_validate(integration)
         return await self._integrations.create_integration(
             integration.client_id,
             integration.user_id,
