@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::answer::Answer;
 use crate::instance::{Opened, Place};
-use crate::{exit, failure};
+use crate::{exit, failure, runtime};
 
 /// How long a blocking call waits before it looks for signals, such as that of control and C.
 const BETWEEN_SIGNALS: Duration = Duration::from_millis(100);
@@ -103,9 +103,13 @@ impl Call {
 impl Call {
     /// Makes the call and waits for its result; other threads of Python run meanwhile.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let (opened, mut work) = self.begin(py)?;
+        let begun = {
+            let _inside = exit::passage(py);
+            self.begin(py)?
+        };
+        let (opened, mut work) = begun;
         loop {
-            let waited = exit::detached(py, || {
+            let (waited, _inside) = exit::detached(py, || {
                 opened
                     .runtime
                     .block_on(async { tokio::time::timeout(BETWEEN_SIGNALS, &mut work).await })
@@ -113,7 +117,21 @@ impl Call {
             match waited {
                 Ok(Ok(answer)) => return answer(py),
                 Ok(Err(error)) => return Err(failure::exception(py, &error)),
-                Err(_) => py.check_signals()?,
+                Err(_) => {
+                    let interrupted = py.check_signals().err();
+                    if opened.generation != runtime::generation() {
+                        // A signal's handler has forked and this is the child.
+                        std::mem::forget(work);
+                        return Err(PyRuntimeError::new_err(
+                            "the process forked during this call; make it again",
+                        ));
+                    }
+                    if let Some(interrupted) = interrupted {
+                        let _entered = opened.runtime.enter();
+                        drop(work);
+                        return Err(interrupted);
+                    }
+                }
             }
         }
     }
@@ -121,6 +139,7 @@ impl Call {
     /// Makes the call; its result is that of a future of the running event loop. Cancelling the
     /// future ends the call, unless it has begun to write.
     fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = exit::passage(py);
         let running = running_loop(py)?;
         let future = running.call_method0("create_future")?;
         let (opened, work) = self.begin(py)?;
@@ -132,7 +151,11 @@ impl Call {
             let result = std::panic::AssertUnwindSafe(work).catch_unwind().await;
             exit::attach(|py| receiver.settle(py, result.unwrap_or_else(|_| Err(defect()))));
         });
-        future.call_method1("add_done_callback", (Cancel(task.abort_handle()),))?;
+        let cancel = Cancel {
+            generation: opened.generation,
+            task: task.abort_handle(),
+        };
+        future.call_method1("add_done_callback", (cancel,))?;
         Ok(future)
     }
 }
@@ -143,6 +166,7 @@ pub(crate) fn known<T: Answer>(
     place: &Place,
     recall: impl FnOnce(&Auth) -> Result<Option<T>, Error>,
 ) -> PyResult<Option<Py<PyAny>>> {
+    let _inside = exit::passage(py);
     let opened = place.opened(py)?;
     let Some(auth) = opened.if_open() else {
         return Ok(None);
@@ -208,6 +232,7 @@ struct Settle {
 #[pymethods]
 impl Settle {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let _inside = exit::passage(py);
         let future = self.future.bind(py);
         if future.call_method0("done")?.is_truthy()? {
             return Ok(());
@@ -222,12 +247,18 @@ impl Settle {
 
 /// Runs when the future is done, by a result or because it was cancelled.
 #[pyclass(frozen)]
-struct Cancel(AbortHandle);
+struct Cancel {
+    generation: u32,
+    task: AbortHandle,
+}
 
 #[pymethods]
 impl Cancel {
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
-        self.0.abort();
+        // Not in a forked child, where the task's runtime is dead and a lock of it may be held.
+        if self.generation == runtime::generation() {
+            self.task.abort();
+        }
     }
 }
 

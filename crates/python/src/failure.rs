@@ -5,10 +5,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::answer;
+use crate::exit;
 use crate::python_types::EXCEPTIONS;
 
 /// The exception of an error.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    let _inside = exit::passage(py);
     build(py, error).unwrap_or_else(|while_building| while_building)
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bosa_auth::{Auth, Configuration, Error, OpenMode};
+use futures_util::future::join_all;
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -21,7 +22,8 @@ const AT_THE_END: Duration = Duration::from_secs(3);
 pub(crate) struct Instance(Arc<Place>);
 
 /// Where an instance is, if there is one. Locked only by threads that are attached to the interpreter
-/// and stay so: none can hold it while another one forks.
+/// and run nothing of Python meanwhile, which could let another thread in: so nobody waits for this
+/// lock, and none holds it while another thread forks.
 #[derive(Default)]
 pub(crate) struct Place(Mutex<Option<Arc<Slot>>>);
 
@@ -34,7 +36,7 @@ struct Slot {
 
 /// An instance in this process, from its first use on.
 pub(crate) struct Opened {
-    generation: u32,
+    pub(crate) generation: u32,
     pub(crate) runtime: &'static Runtime,
     configuration: Arc<Configuration>,
     auth: OnceCell<Auth>,
@@ -55,20 +57,22 @@ impl Instance {
     /// Gives this object its settings, or checks that it has them already; gives an object that stays
     /// with the instance.
     fn install(&self, py: Python<'_>, settings: &Settings) -> PyResult<Self> {
-        let mut place = self.0.lock();
-        let installed = match &*place {
-            Some(slot) if slot.is_usable() => {
-                if !slot.configuration.is_same_as(&settings.configuration) {
-                    return Err(failure::configuration(
-                        py,
-                        "the authentication system runs with other settings; call shutdown() before initialising it again",
-                    ));
-                }
-                slot.clone()
-            }
-            _ => Arc::new(Slot::new(py, settings)?),
+        let installed = {
+            let mut place = self.0.lock();
+            let here = place.as_ref().filter(|slot| slot.is_usable()).cloned();
+            let installed = match here {
+                Some(slot) => slot,
+                None => Arc::new(Slot::new(py, settings)?),
+            };
+            *place = Some(installed.clone());
+            installed
         };
-        *place = Some(installed.clone());
+        if !installed.configuration.is_same_as(&settings.configuration) {
+            return Err(failure::configuration(
+                py,
+                "the authentication system runs with other settings; call shutdown() before initialising it again",
+            ));
+        }
         Ok(Self::of(installed))
     }
 
@@ -112,17 +116,6 @@ impl Instance {
             |opened| async move { opened.close().await },
         ))
     }
-
-    /// Closes the database because the interpreter ends, which waits for it only so long.
-    fn end(&self, py: Python<'_>) {
-        if let Some(opened) = self.take() {
-            py.detach(|| {
-                let closing = async { tokio::time::timeout(AT_THE_END, opened.close()).await };
-                // Whoever wants to know what could not be written calls `close`.
-                let _closed = opened.runtime.block_on(closing);
-            });
-        }
-    }
 }
 
 impl Instance {
@@ -138,14 +131,21 @@ impl Instance {
     fn take(&self) -> Option<Arc<Opened>> {
         let slot = self.0.lock().clone()?;
         let opened = slot.lock().take()?;
-        if opened.generation == runtime::generation() {
-            Some(opened)
-        } else {
-            // The parent's.
-            std::mem::forget(opened);
-            None
-        }
+        (opened.generation == runtime::generation()).then_some(opened)
     }
+}
+
+/// Closes instances because the interpreter ends, which waits for them only so long.
+pub(crate) fn end(py: Python<'_>, instances: &[PyRef<'_, Instance>]) {
+    let opened: Vec<_> = instances.iter().filter_map(|one| one.take()).collect();
+    let Some(runtime) = opened.first().map(|first| first.runtime) else {
+        return;
+    };
+    py.detach(|| {
+        let closing = join_all(opened.iter().map(|opened| opened.close()));
+        // Whoever wants to know what could not be written calls `close`.
+        let _closed = runtime.block_on(async { tokio::time::timeout(AT_THE_END, closing).await });
+    });
 }
 
 impl Place {
@@ -155,10 +155,8 @@ impl Place {
     /// `UninitializedException`: there is none, or it is closed. `ConfigurationException`: it is in
     /// the memory of the parent process.
     pub(crate) fn opened(&self, py: Python<'_>) -> PyResult<Arc<Opened>> {
-        match &*self.lock() {
-            Some(slot) => slot.opened(py),
-            None => Err(failure::uninitialized(py)),
-        }
+        let slot = self.lock().clone();
+        slot.ok_or_else(|| failure::uninitialized(py))?.opened(py)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Slot>>> {
@@ -194,32 +192,28 @@ impl Slot {
     }
 
     fn opened(&self, py: Python<'_>) -> PyResult<Arc<Opened>> {
-        let mut place = self.lock();
-        let Some(opened) = &mut *place else {
-            return Err(failure::closed(py));
-        };
-        if opened.generation != runtime::generation() {
-            if self.configuration.is_in_memory() {
-                return Err(failure::configuration(
-                    py,
-                    "a database in memory stays with the process that made it; initialise in each child, or use a file or PostgreSQL",
-                ));
+        let found = self.lock().clone();
+        let found = found.ok_or_else(|| failure::closed(py))?;
+        if found.generation == runtime::generation() {
+            return Ok(found);
+        }
+        if self.configuration.is_in_memory() {
+            return Err(failure::configuration(
+                py,
+                "a database in memory stays with the process that made it; initialise in each child, or use a file or PostgreSQL",
+            ));
+        }
+        let own = Arc::new(Opened::new(py, self.configuration.clone())?);
+        let now = match &mut *self.lock() {
+            // Another thread was here first.
+            Some(opened) if opened.generation == own.generation => Some(opened.clone()),
+            Some(opened) => {
+                *opened = own.clone();
+                Some(own)
             }
-            let own = Arc::new(Opened::new(py, self.configuration.clone())?);
-            // The parent's: its threads are not here, so that dropping it could wait for ever.
-            std::mem::forget(std::mem::replace(opened, own));
-        }
-        Ok(opened.clone())
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some(opened) = self.lock().take()
-            && opened.generation != runtime::generation()
-        {
-            std::mem::forget(opened);
-        }
+            None => None,
+        };
+        now.ok_or_else(|| failure::closed(py))
     }
 }
 
@@ -253,6 +247,22 @@ impl Opened {
         match self.auth.get() {
             Some(auth) => auth.close().await,
             None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Some(auth) = self.auth.take() else {
+            return;
+        };
+        if self.generation == runtime::generation() {
+            // Whoever drops it may be attached to the interpreter, which a thread that is about to
+            // fork waits for, while letting go of a database may wait for that fork.
+            drop(self.runtime.spawn_blocking(move || drop(auth)));
+        } else {
+            // The parent's: its threads are not here, so that dropping it could wait for ever.
+            std::mem::forget(auth);
         }
     }
 }

@@ -34,7 +34,7 @@ mod _native {
     #[pymodule_export]
     use crate::integrations::Integrations;
     #[pymodule_export]
-    use crate::runtime::forked;
+    use crate::runtime::{forked_in_child, forked_in_parent, forking};
     #[pymodule_export]
     use crate::settings::Settings;
     #[pymodule_export]

@@ -56,9 +56,26 @@ pub(crate) fn runtime(_: Python<'_>) -> PyResult<&'static Runtime> {
     Ok(runtime)
 }
 
+/// Makes this process ready to fork: no transaction of SQLite is open and no file of it until
+/// `forked_in_parent` or `forked_in_child`, on the same thread.
+///
+/// Detached from the interpreter, because a thread of the runtime that is on its way into it may be
+/// the one that a transaction waits for.
+#[pyfunction]
+pub(crate) fn forking(py: Python<'_>) {
+    py.detach(bosa_auth::fork::before);
+}
+
+/// Says that this process has forked.
+#[pyfunction]
+pub(crate) fn forked_in_parent() {
+    bosa_auth::fork::in_parent();
+}
+
 /// Says that this process is a child that was just forked.
 #[pyfunction]
-pub(crate) fn forked() {
+pub(crate) fn forked_in_child() {
     exit::forked();
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    bosa_auth::fork::in_child();
 }

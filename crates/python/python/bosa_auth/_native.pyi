@@ -72,9 +72,6 @@ class Instance:
     def close(self) -> Call[None] | None:
         """Closes the database; every later use is refused."""
 
-    def end(self) -> None:
-        """Closes the database because the interpreter ends, which waits for it only so long."""
-
 @final
 class Clients:
     """The operations on clients and their API keys."""
@@ -204,8 +201,15 @@ class Integrations:
         auth_scopes: Sequence[str] | None,
     ) -> Call[ThirdPartyIntegrationAuth]: ...
 
-def forked() -> None:
+def forking() -> None:
+    """Makes this process ready to fork."""
+
+def forked_in_parent() -> None:
+    """Says that this process has forked."""
+
+def forked_in_child() -> None:
     """Says that this process is a child that was just forked."""
 
-def leave() -> None:
-    """Says that the interpreter is about to go away, and waits until no thread is on its way into it."""
+def leave(instances: Sequence[Instance]) -> None:
+    """Says that the interpreter is about to go away: closes the instances, which it waits for only so
+    long, and then lets no thread of the library into the interpreter."""

@@ -28,10 +28,12 @@ def opened_now(instance: _native.Instance) -> _native.Instance:
 
 
 def _end() -> None:
-    for instance in [process_wide, *_open]:
-        instance.end()
-    _native.leave()
+    _native.leave([process_wide, *_open])
 
 
 atexit.register(_end)
-os.register_at_fork(after_in_child=_native.forked)
+os.register_at_fork(
+    before=_native.forking,
+    after_in_parent=_native.forked_in_parent,
+    after_in_child=_native.forked_in_child,
+)
