@@ -329,3 +329,19 @@ def test_a_system_in_memory_can_be_made_anew_in_a_forked_child() -> None:
         )
         == "0\n"
     )
+
+
+@pytest.mark.parametrize("first", ["", "import bosa_auth"])
+def test_a_subinterpreter_is_refused_and_told_what_to_do(first: str) -> None:
+    said = run(
+        f"{first}\n"
+        "try:\n"
+        "    import _interpreters as interpreters\n"
+        "except ImportError:\n"
+        "    import _xxsubinterpreters as interpreters\n"
+        "try:\n"
+        "    print(interpreters.run_string(interpreters.create(), 'import bosa_auth'))\n"
+        "except Exception as refused:\n"
+        "    print(refused)\n"
+    )
+    assert "bosa_auth works in the main interpreter only" in said

@@ -215,6 +215,7 @@ pub const SETTINGS: &[SettingSpec] = &[
 pub(crate) const KNOWN_ELSEWHERE: &[&str] = &[
     "BOSA_AUTH_ENCRYPTION_PASSWORD",
     "BOSA_AUTH_ENCRYPTION_SALT",
+    "BOSA_AUTH_TEST_POSTGRES_CA",
     "BOSA_AUTH_TEST_POSTGRES_URL",
     "BOSA_AUTH_CONFIG",
 ];

@@ -17,6 +17,7 @@ The same names are in :mod:`bosa_auth.aio`, as coroutines. :class:`Auth` makes i
 independent of the process-wide one. Every failure is a :class:`BosaException` with a permanent ``code``.
 """
 
+from bosa_auth import _interpreter as _interpreter
 from bosa_auth import aio, exception, models, service
 from bosa_auth._auth import Auth, initialize_authentication_db, shutdown
 from bosa_auth._native import VERSION as __version__
