@@ -9,6 +9,8 @@ use crate::problem::Problem;
 use crate::router::AppState;
 
 const API_KEY: &str = "x-api-key";
+/// What public clients send as their key when they were built without one. No key looks like these.
+const WITHOUT_A_KEY: [&str; 2] = ["bosa", "connector"];
 const BEARER: &str = "bearer";
 const NEEDS_MASTER_KEY: &str = "this route needs a master key in x-api-key";
 const NEEDS_CLIENT_KEY: &str = "this route needs a client key in x-api-key";
@@ -133,7 +135,10 @@ fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let mut values = headers.get_all(API_KEY).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| Error::InvalidClient),
+        (Some(value), None) => {
+            let key = value.to_str().map_err(|_| Error::InvalidClient)?;
+            Ok(Some(key).filter(|key| !WITHOUT_A_KEY.contains(key)))
+        }
         (Some(_), Some(_)) => Err(Error::InvalidClient),
     }
 }

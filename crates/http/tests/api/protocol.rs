@@ -99,6 +99,27 @@ on_every_database! {
         assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
     }
 
+    async fn an_address_that_ends_with_a_slash_can_stand_before_every_path(db: TestDatabase) {
+        let app = TestApp::new(&db).await;
+        let client = app.client("slashes").await;
+        let user = app.user(&client, "ana").await;
+        let found = app.get("//users?identifier=ana").key(&client.key).send().await.data();
+        assert_eq!(found[0]["id"], user.id);
+        let made = app.post("///users", json!({ "identifier": "bo//" })).key(&client.key).send().await;
+        assert_eq!(made.data()["identifier"], "bo//");
+        let me = app.get("//users/me").token(&user.token).send().await.data();
+        assert_eq!(me["id"], user.id);
+        let failed = app.delete("//connectors/github/integrations/nobody").token(&user.token).send().await;
+        assert_eq!(failed.refusal(404), "not_found");
+        assert_eq!(failed.body["data"]["success"], false);
+        // It is the same route, with the same doors.
+        assert_eq!(app.get("//users").send().await.refusal(401), "invalid_client");
+        assert_eq!(app.delete("//users").send().await.refusal(405), "method_not_allowed");
+        for path in ["//", "///", "//nothing", "/users//me", "//users//me"] {
+            assert_eq!(app.get(path).token(&user.token).send().await.refusal(404), "not_found", "{path}");
+        }
+    }
+
     async fn a_body_that_is_too_long_is_refused(db: TestDatabase) {
         let app = TestApp::new(&db).await;
         let client = app.client("long").await;
@@ -212,6 +233,30 @@ on_every_database! {
         app.get("/users/me").token(&user.token).key(&client.key).send().await.data();
         let body = json!({ "identifier": "ana", "secret": user.secret });
         assert_eq!(app.post("/auth/tokens", body).send().await.refusal(401), "invalid_client");
+    }
+
+    async fn a_public_client_that_was_built_without_a_key_has_none(db: TestDatabase) {
+        let app = TestApp::new(&db).await;
+        let client = app.client("keyless").await;
+        let user = app.user(&client, "ana").await;
+        for sent in ["bosa", "connector"] {
+            let login = json!({ "identifier": "ana", "secret": user.secret });
+            let token = app.post("/auth/tokens", login).key(sent).send().await.data();
+            assert_eq!(token["user_id"], user.id, "{sent}");
+            let me = app.get("/users/me").key(sent).token(&user.token).send().await.data();
+            assert_eq!(me["id"], user.id, "{sent}");
+            let refused = app.post("/users", json!({ "identifier": "bo" })).key(sent).send().await;
+            assert_eq!(refused.refusal(401), "invalid_client", "{sent}");
+            assert_eq!(refused.body["message"], "this route needs a client key in x-api-key", "{sent}");
+        }
+        for wrong in ["bosa2", "Bosa", " bosa,connector", ""] {
+            let refused = app.get("/users/me").key(wrong).token(&user.token).send().await;
+            assert_eq!(refused.refusal(401), "invalid_client", "{wrong}");
+        }
+        let others = [("BOSA_AUTH_REQUIRE_CLIENT_KEY", "true")];
+        let app = TestApp::with(&db, &others, HttpConfig::default()).await;
+        let refused = app.get("/users/me").key("bosa").token(&user.token).send().await;
+        assert_eq!(refused.refusal(401), "invalid_client");
     }
 
     async fn addresses_are_limited_one_by_one_and_only_a_trusted_proxy_names_them(db: TestDatabase) {
