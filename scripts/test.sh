@@ -4,7 +4,7 @@
 # Needs a Rust toolchain and Node.js. What else is missing (a C compiler, PostgreSQL, PgBouncer,
 # faketime, Chromium, Python) is installed from Debian packages when run as root, and named otherwise;
 # the packages of the browser tests are installed beside them with npm, those of the Python tests in
-# target/python with pip. A private PostgreSQL cluster is started for the run and stopped at its end;
+# target/python with pip, and the public clients in target/clients. A private PostgreSQL cluster is started for the run and stopped at its end;
 # set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,13 +14,14 @@ scratch=$(mktemp -d)
 cluster=""   # not empty while we have to stop the cluster
 browser=""   # the process of the browser tests, while they run
 python=""    # that of the Python tests
+clients=""   # that of the installation of the public clients, then of the tests with them
 gate="preparation"
 
 finish() {
     local status=$?
     trap - EXIT INT TERM
     local suite
-    for suite in $browser $python; do
+    for suite in $browser $python $clients; do
         kill "$suite" 2>/dev/null || true
         wait "$suite" 2>/dev/null || true
     done
@@ -83,7 +84,8 @@ summarise() {
             ignored += said["skipped"]
         }
         # The last line of pytest.
-        FILENAME ~ /python$/ && /^=+ .*(passed|failed|error).* in [0-9.]+s/ {
+        FILENAME ~ /(python|clients)$/ && /^=+ .*(passed|failed|error).* in [0-9.]+s/ {
+            split("", pytest)
             for (i = 1; i < NF; i++) {
                 word = $(i + 1)
                 sub(/,$/, "", word)
@@ -93,7 +95,7 @@ summarise() {
             }
             suites++
             printf "%-44s test result: %d passed; %d failed; %d ignored\n", \
-                "bosa_auth: python", pytest["passed"], pytest["failed"], pytest["ignored"]
+                FILENAME ~ /python$/ ? "bosa_auth: python" : "bosa_auth_cli: tests/clients", pytest["passed"], pytest["failed"], pytest["ignored"]
             passed += pytest["passed"]
             failed += pytest["failed"]
             ignored += pytest["ignored"]
@@ -101,7 +103,7 @@ summarise() {
         END {
             if (suites) printf "total: %d passed, %d failed, %d ignored in %d suites\n", \
                 passed, failed, ignored, suites
-        }' "$scratch/tests" "$scratch/browser" "$scratch/python"
+        }' "$scratch/tests" "$scratch/browser" "$scratch/python" "$scratch/clients"
 }
 
 as_root() { [ "$(id -u)" -eq 0 ]; }
@@ -183,34 +185,43 @@ postgres() {
 # Runs in the background, in a process that it becomes itself.
 browser_tests() {
     cd crates/cli/tests/browser
-    # npm notes what it has installed.
-    if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
-        npm ci --ignore-scripts --no-audit --no-fund
-    fi
     exec node --test --test-reporter=spec
 }
 
 tests() {
     local failed=0
-    heading "build of the tests"
+    heading "build of the tests, and the public clients beside it"
+    scripts/clients.sh install >"$scratch/clients" 2>&1 &
+    clients=$!
     cargo test --workspace --locked --no-run
     heading "build of the Python package"
     scripts/python.sh install
-    heading "tests, doc tests included, and those in a browser and in Python beside them"
+    heading "what the installation of the public clients said"
+    wait "$clients" || failed=1
+    clients=""
+    cat "$scratch/clients"
+    [ "$failed" -eq 0 ]
+    heading "tests, doc tests included, and those in a browser, in Python and of public clients beside them"
     browser_tests >"$scratch/browser" 2>&1 &
     browser=$!
     scripts/python.sh pytest --color=no >"$scratch/python" 2>&1 &
     python=$!
+    scripts/clients.sh pytest --color=no >"$scratch/clients" 2>&1 &
+    clients=$!
     # Result lines go to stdout and suite names to stderr; the summary needs both in order.
     cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$scratch/tests" || failed=1
     wait "$browser" || failed=1
     browser=""
     wait "$python" || failed=1
     python=""
+    wait "$clients" || failed=1
+    clients=""
     heading "what the tests in a browser said"
     cat "$scratch/browser"
     heading "what the tests in Python said"
     cat "$scratch/python"
+    heading "what the tests of public clients said"
+    cat "$scratch/clients"
     [ "$failed" -eq 0 ]
 }
 
