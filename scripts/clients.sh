@@ -13,7 +13,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tests=crates/cli/tests/clients
-environments=${CARGO_TARGET_DIR:-$PWD/target}/clients
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+environments=$target/clients
 
 # Prints an interpreter that the clients have packages for and that can make environments.
 interpreter() {
@@ -96,8 +97,7 @@ install() {
 
 tests() {
     : "${BOSA_AUTH_TEST_POSTGRES_URL:?set it, for example by: eval \"\$(scripts/postgres.sh start)\"}"
-    # Of the caller's directory no longer.
-    ! [ -v CARGO_TARGET_DIR ] || CARGO_TARGET_DIR=$(realpath "$CARGO_TARGET_DIR")
+    export CARGO_TARGET_DIR=$target
     cd "$tests"
     exec "$environments/tests/bin/python" -m pytest -p no:cacheprovider "$@"
 }
