@@ -141,6 +141,12 @@ def test_a_connection_is_begun(face: Face, build: Build, client: Client, server:
     url = sdk.initiate_connector_auth("example", ana.token, "http://127.0.0.1:9/done")
     assert url.startswith(f"{server.url}/")
     assert client.accounts(ana.id) == []
+    application = "https://app.example/done"
+    with pytest.raises(Refused, match="callback_url is not an address that browsers may be sent to"):
+        sdk.initiate_connector_auth("example", ana.token, application)
+    settings = {"client_id": "ours", "client_secret": "a secret", "return_addresses": [application]}
+    client.want("PUT", "/connectors/example/settings", settings)
+    assert sdk.initiate_connector_auth("example", ana.token, application).startswith(f"{server.url}/")
     with pytest.raises(Refused, match="connector not found"):
         sdk.initiate_connector_auth("unknown", ana.token, "http://127.0.0.1:9/done")
     with pytest.raises(Refused, match="callback_url"):
