@@ -4,8 +4,9 @@
 # Needs a Rust toolchain and Node.js. What else is missing (a C compiler, PostgreSQL, PgBouncer,
 # faketime, Chromium, Python) is installed from Debian packages when run as root, and named otherwise;
 # the packages of the browser tests are installed beside them with npm, those of the Python tests in
-# target/python with pip, and the public clients in target/clients. A private PostgreSQL cluster is started for the run and stopped at its end;
-# set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your own.
+# target/python with pip, and the public clients in target/clients. A private PostgreSQL cluster is
+# started for the run and stopped at its end; set BOSA_AUTH_TEST_POSTGRES_URL to use a server of your
+# own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

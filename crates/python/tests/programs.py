@@ -24,6 +24,9 @@ SETTINGS = AuthenticationDbSettings(
     }},
 )
 
+# A shell that runs the tests in the background has its programs ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def until(holds, seconds=40):
     end = time.monotonic() + seconds
     while not holds():
