@@ -16,32 +16,10 @@ tests=crates/cli/tests/clients
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 environments=$target/clients
 
-# Prints an interpreter that the clients have packages for and that can make environments.
-interpreter() {
-    local candidate
-    for candidate in python3.11 python3; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
-        then
-            printf '%s\n' "$candidate"
-            return 0
-        fi
-    done
-    return 1
-}
-
-need_python() {
-    interpreter >/dev/null && return 0
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        printf 'installing python3\n'
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            python3 python3-venv >/dev/null
-    fi
-    interpreter >/dev/null || {
-        printf 'CPython 3.11 with venv is missing: install it and run this again\n' >&2
-        return 1
-    }
-}
+candidates=(python3.11 python3)
+fitting='sys.version_info[:2] == (3, 11)'
+fitting_is='CPython 3.11'
+. scripts/interpreter.sh
 
 pip() {
     "$@" --quiet --disable-pip-version-check --no-input --no-compile --no-warn-conflicts

@@ -18,32 +18,10 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 environment=$target/python
 bin=$environment/bin
 
-# Prints the first interpreter that is new enough and can make environments.
-interpreter() {
-    local candidate
-    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
-        then
-            printf '%s\n' "$candidate"
-            return 0
-        fi
-    done
-    return 1
-}
-
-need_python() {
-    interpreter >/dev/null && return 0
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        printf 'installing python3\n'
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            python3 python3-venv >/dev/null
-    fi
-    interpreter >/dev/null || {
-        printf 'CPython 3.11 or newer with venv is missing: install it (Debian: apt-get install python3 python3-venv) and run this again\n' >&2
-        return 1
-    }
-}
+candidates=(python3 python3.14 python3.13 python3.12 python3.11)
+fitting='sys.version_info >= (3, 11)'
+fitting_is='CPython 3.11 or newer'
+. scripts/interpreter.sh
 
 environment() {
     need_python
