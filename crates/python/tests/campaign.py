@@ -11,24 +11,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import test_exit
 import test_fork
 
+import databases
 import programs
 
 RESULT = Path(__file__).parents[3] / "bench" / "result.py"
-SERVER = os.environ["BOSA_AUTH_TEST_POSTGRES_URL"]
 
 
 def on_sqlite(work: Callable[[str], int]) -> int:
@@ -39,13 +36,8 @@ def on_sqlite(work: Callable[[str], int]) -> int:
 
 def on_postgresql(work: Callable[[str], int]) -> int:
     """Works on a database of its own."""
-    name = f"campaign_{uuid.uuid4().hex}"
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f'create database "{name}"')
-        try:
-            return work(re.sub(r"(://[^/]*/)[^?]*", rf"\g<1>{name}", SERVER))
-        finally:
-            connection.execute(f'drop database "{name}" with (force)')
+    with databases.on_postgresql() as url:
+        return work(url)
 
 
 def forks(number: int, url: str) -> int:

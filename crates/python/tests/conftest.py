@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 import bosa_auth
 from bosa_auth import AuthenticationDbSettings
+from databases import on_postgresql
 
 SIGNING_KEY = "a signing key for tests, 32 bytes or more"
 ROOT_KEYS = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-
-SERVER = os.environ["BOSA_AUTH_TEST_POSTGRES_URL"]
 
 Settings = Callable[..., AuthenticationDbSettings]
 
@@ -39,12 +36,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/test.db"
         return
-    name = f"python_{uuid.uuid4().hex}"
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f'create database "{name}"')
-        yield re.sub(r"(://[^/]*/)[^?]*", rf"\g<1>{name}", SERVER)
+    with on_postgresql() as address:
+        yield address
         bosa_auth.shutdown()
-        connection.execute(f'drop database "{name}" with (force)')
 
 
 @pytest.fixture
