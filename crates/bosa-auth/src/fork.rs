@@ -16,6 +16,10 @@
 //!
 //! A process that runs another program (`exec`) right after the fork needs none of this.
 
+use std::cell::RefCell;
+use std::ops::DerefMut;
+use std::thread::LocalKey;
+
 use bosa_auth_store::fork as store;
 
 use crate::{global, memory};
@@ -49,4 +53,23 @@ pub fn in_child() {
     store::in_child();
     global::forget();
     memory::forget_registry();
+}
+
+/// A lock that the thread that forks holds, so that no other one has it locked then.
+pub(crate) type Held<G> = LocalKey<RefCell<Option<G>>>;
+
+/// Takes the lock and keeps it; does nothing when this thread has it already.
+pub(crate) fn hold<G>(held: &'static Held<G>, lock: impl FnOnce() -> G) {
+    if held.with_borrow(Option::is_none) {
+        let guard = lock();
+        held.with_borrow_mut(|held| *held = Some(guard));
+    }
+}
+
+/// In a child: lets go of the lock and empties what it guards, which is the parent's and not to be
+/// dropped here.
+pub(crate) fn forget<G: DerefMut<Target = Option<T>>, T>(held: &'static Held<G>) {
+    if let Some(mut guard) = held.take() {
+        std::mem::forget(guard.take());
+    }
 }

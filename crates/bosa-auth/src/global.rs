@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::auth::Auth;
 use crate::error::{Error, Result};
+use crate::fork;
 use crate::settings::AuthenticationDbSettings;
 
 static INSTALLED: RwLock<Option<Installed>> = RwLock::new(None);
@@ -16,7 +17,7 @@ static INSTALLED: RwLock<Option<Installed>> = RwLock::new(None);
 static INITIALISING: Mutex<()> = Mutex::const_new(());
 
 thread_local! {
-    /// Held by the thread that forks, so that no other one has it locked then.
+    /// See [`fork::Held`].
     static HELD: RefCell<Option<RwLockWriteGuard<'static, Option<Installed>>>> =
         const { RefCell::new(None) };
 }
@@ -90,10 +91,9 @@ pub(crate) fn installed() -> Result<Auth> {
 
 /// Keeps every other thread from the instance until the fork is over.
 pub(crate) fn hold() {
-    if HELD.with_borrow(Option::is_none) {
-        let installed = INSTALLED.write().unwrap_or_else(PoisonError::into_inner);
-        HELD.with_borrow_mut(|held| *held = Some(installed));
-    }
+    fork::hold(&HELD, || {
+        INSTALLED.write().unwrap_or_else(PoisonError::into_inner)
+    });
 }
 
 pub(crate) fn release() {
@@ -102,7 +102,5 @@ pub(crate) fn release() {
 
 /// In a child: the instance is the parent's, and is not to be dropped here.
 pub(crate) fn forget() {
-    if let Some(mut installed) = HELD.take() {
-        std::mem::forget(installed.take());
-    }
+    fork::forget(&HELD);
 }

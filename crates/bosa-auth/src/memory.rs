@@ -22,6 +22,7 @@ use crate::cache::VerifyCache;
 use crate::error::{Error, Result};
 use crate::feed::{Feed, Moment};
 use crate::feed_poll::{Signal, staleness};
+use crate::fork;
 use crate::settings::Settings;
 
 type Registry = HashMap<(Process, InstanceId, String), Weak<Shared>>;
@@ -32,7 +33,7 @@ const STALE: &str = "bosa_auth_stale";
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
 thread_local! {
-    /// Held by the thread that forks, so that no other one has it locked then.
+    /// See [`fork::Held`].
     static HELD: RefCell<Option<MutexGuard<'static, Option<Registry>>>> = const { RefCell::new(None) };
 }
 
@@ -178,10 +179,9 @@ impl Memory {
 
 /// Keeps every other thread from the registry until the fork is over.
 pub(crate) fn hold_registry() {
-    if HELD.with_borrow(Option::is_none) {
-        let registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-        HELD.with_borrow_mut(|held| *held = Some(registry));
-    }
+    fork::hold(&HELD, || {
+        REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+    });
 }
 
 pub(crate) fn release_registry() {
@@ -190,9 +190,7 @@ pub(crate) fn release_registry() {
 
 /// In a child: what the parent's handles share is theirs.
 pub(crate) fn forget_registry() {
-    if let Some(mut registry) = HELD.take() {
-        std::mem::forget(registry.take());
-    }
+    fork::forget(&HELD);
 }
 
 impl Shared {

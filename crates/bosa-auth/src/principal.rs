@@ -55,13 +55,7 @@ impl Operator {
     /// `NotFound`: there is no such client.
     pub async fn tenant(&self, client_id: ClientId) -> Result<Tenant> {
         let client = self.find_client(client_id).await?;
-        Ok(Tenant {
-            auth: self.auth.clone(),
-            client,
-            actor: self.actor,
-            scopes: ScopeSet::all(),
-            idempotency: self.idempotency.clone(),
-        })
+        Ok(self.acting_for(client))
     }
 
     /// Acts for one client with every scope; `None` when there is no such client. Who it is may come
@@ -70,13 +64,18 @@ impl Operator {
     /// # Errors
     /// `InvalidClient`: the client is suspended.
     pub(crate) async fn active_tenant(&self, client_id: ClientId) -> Result<Option<Tenant>> {
-        Ok(self.active_client(client_id).await?.map(|client| Tenant {
+        let client = self.active_client(client_id).await?;
+        Ok(client.map(|client| self.acting_for(client)))
+    }
+
+    fn acting_for(&self, client: ClientModel) -> Tenant {
+        Tenant {
             auth: self.auth.clone(),
             client,
             actor: self.actor,
             scopes: ScopeSet::all(),
             idempotency: self.idempotency.clone(),
-        }))
+        }
     }
 }
 

@@ -40,12 +40,7 @@ impl Link {
         timeout: Duration,
         file: &Arc<OpenFile>,
     ) -> Result<Self, StoreError> {
-        let (path, file) = (path.to_owned(), Arc::clone(file));
-        Self::to_file(Box::new(move || {
-            let connection = Connection::open_writer(&path, timeout)?;
-            file.check()?;
-            Ok(connection)
-        }))
+        Self::to_file(Connection::open_writer, path, timeout, file)
     }
 
     pub(super) fn reader(
@@ -53,15 +48,21 @@ impl Link {
         timeout: Duration,
         file: &Arc<OpenFile>,
     ) -> Result<Self, StoreError> {
-        let (path, file) = (path.to_owned(), Arc::clone(file));
-        Self::to_file(Box::new(move || {
-            let connection = Connection::open_reader(&path, timeout)?;
-            file.check()?;
-            Ok(connection)
-        }))
+        Self::to_file(Connection::open_reader, path, timeout, file)
     }
 
-    fn to_file(open: Open) -> Result<Self, StoreError> {
+    fn to_file(
+        connect: fn(&Path, Duration) -> Result<Connection, StoreError>,
+        path: &Path,
+        timeout: Duration,
+        file: &Arc<OpenFile>,
+    ) -> Result<Self, StoreError> {
+        let (path, file) = (path.to_owned(), Arc::clone(file));
+        let open: Open = Box::new(move || {
+            let connection = connect(&path, timeout)?;
+            file.check()?;
+            Ok(connection)
+        });
         let _inside = fork::enter()?;
         let link = Self::new(open()?, Some(open));
         let slot: Arc<dyn Closing> = Arc::<Slot>::clone(&link.slot);
