@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDateTime, PyDict, PyList, PyTzInfo};
 use uuid::Uuid;
 
-use crate::python_types::Maker;
+use crate::maker::Maker;
 
 /// What an operation gives back.
 pub(crate) trait Answer: Send + 'static {

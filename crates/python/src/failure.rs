@@ -2,11 +2,11 @@
 
 use bosa_auth::{Error, ErrorKind};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use crate::answer;
 use crate::exit;
-use crate::python_types::EXCEPTIONS;
 
 /// The exception of an error.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
@@ -55,7 +55,10 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
 
 /// The class of a kind of error.
 fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<Bound<'_, PyAny>> {
-    EXCEPTIONS.get(py, "_CLASSES")?.get_item(kind.code())
+    static CLASSES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    CLASSES
+        .import(py, "bosa_auth.exception", "_CLASSES")?
+        .get_item(kind.code())
 }
 
 /// What a program can use, as keyword arguments of the exception.

@@ -11,7 +11,7 @@ mod failure;
 mod instance;
 mod integrations;
 mod log;
-mod python_types;
+mod maker;
 mod runtime;
 mod settings;
 mod tokens;
