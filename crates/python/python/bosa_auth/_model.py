@@ -98,11 +98,11 @@ class Model:
         try:
             values = json.loads(json_data)
         except (ValueError, RecursionError):
-            values = json
-        if values is json:
-            # Raised here, because the error of the parser holds the whole text.
-            raise InvalidInputException("json_data is not JSON", field="json_data")
-        return cls.model_validate(values, from_attributes=False)
+            pass
+        else:
+            return cls.model_validate(values, from_attributes=False)
+        # Raised here, because the error of the parser holds the whole text.
+        raise InvalidInputException("json_data is not JSON", field="json_data")
 
     def model_dump(
         self,
