@@ -118,6 +118,8 @@ text_enum! {
         InstanceBackupMove = "instance.backup_move",
         /// The instance was read from a backup.
         InstanceRestore = "instance.restore",
+        /// Rows of the original's database were taken over.
+        InstanceImport = "instance.import",
     }
 }
 

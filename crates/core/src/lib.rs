@@ -11,6 +11,7 @@ mod entropy;
 mod id;
 mod integration;
 mod name;
+mod original;
 pub mod password;
 mod permission;
 mod secret;
@@ -34,6 +35,7 @@ pub use id::{
 };
 pub use integration::AuthStatus;
 pub use name::{AccountName, ChosenSecret, ClientName, ConnectorName, Identifier, InvalidName};
+pub use original::{OriginalKey, OriginalKeyError};
 pub use password::{Argon2Cost, HashMemory, PasswordError};
 pub use permission::{Scope, ScopeSet};
 pub use secret::{Secret, SecretBytes};

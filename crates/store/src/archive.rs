@@ -252,6 +252,8 @@ const TABLES: &[Definition] = tables! {
         expires_at Int, sealed Bytes, data_key_id Uuid, rotates Bool, refreshed_at Int,
         next_refresh_at Int, needs_reauth_reason Text, needs_reauth_at Int, completion_digest Bytes,
         completion_digest_key_id Uuid, completion_expires_at Int;
+    carried bosa_import_markers [kind Text, id Uuid] outcome Text, reason Text, former_name Text,
+        was_active Bool, imported_at Int;
     left bosa_refresh_leases [client_id Uuid, integration_id Uuid] holder Uuid, held_until Int,
         sent_at Int, sent_by Uuid;
     left bosa_connect_states [client_id Uuid, id Uuid] user_id Uuid, connector Text, api_key_id Uuid,

@@ -30,12 +30,14 @@ pub mod fork;
 mod grant_changes;
 pub mod grants;
 pub mod idempotency;
+pub mod import_markers;
 pub mod instance;
 pub mod integrations;
 mod key_state;
 pub mod leases;
 pub mod migrate;
 pub mod nodes;
+pub mod original;
 mod page;
 pub mod rekey;
 pub mod root_keys;
@@ -75,11 +77,15 @@ pub use grants::{
     RefreshToken,
 };
 pub use idempotency::{IdempotencyRow, IdempotencyScope};
+pub use import_markers::{ImportKind, ImportMarker, ImportOutcome};
 pub use instance::{InstanceRow, InstanceState};
 pub use integrations::{IntegrationRow, IntegrationWithKey, ListedIntegration};
 pub use key_state::KeyState;
 pub use leases::Lease;
 pub use nodes::NodeRow;
+pub use original::{
+    Original, OriginalClient, OriginalCounts, OriginalIntegration, OriginalToken, OriginalUser,
+};
 pub use page::{Page, PageQuery};
 pub use rekey::{RekeyRemaining, RekeyRow};
 pub use root_keys::{CanaryRow, RootKeyUse};

@@ -198,6 +198,12 @@ const MIGRATIONS: &[Migration] = &[
         sql_sqlite: include_str!("migrations/sqlite/0002_connections.sql"),
         sql_postgres: include_str!("migrations/postgres/0002_connections.sql"),
     },
+    Migration {
+        version: 3,
+        name: "import",
+        sql_sqlite: include_str!("migrations/sqlite/0003_import.sql"),
+        sql_postgres: include_str!("migrations/postgres/0003_import.sql"),
+    },
 ];
 
 /// The advisory lock of migrations: "bosaauth" as bytes.

@@ -20,6 +20,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         crate::grant_changes::STATEMENTS,
         crate::grants::STATEMENTS,
         crate::idempotency::STATEMENTS,
+        crate::import_markers::STATEMENTS,
         crate::instance::STATEMENTS,
         crate::integrations::STATEMENTS,
         crate::leases::STATEMENTS,

@@ -7,6 +7,7 @@ mod placeholder;
 mod postgres;
 mod row;
 mod sent;
+pub(crate) mod snapshot;
 mod sqlite;
 mod tx;
 mod watch;

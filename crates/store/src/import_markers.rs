@@ -1,0 +1,162 @@
+//! What an import has found, row by row, so that a later one neither recreates nor overwrites.
+//!
+//! A marker belongs to the instance: it outlives what was imported.
+
+use std::collections::HashMap;
+
+use bosa_auth_core::{Timestamp, UserId};
+use uuid::Uuid;
+
+use crate::columns::{Columns, statements};
+use crate::db::{Later, Row, Tx};
+use crate::error::StoreError;
+use crate::params;
+use crate::store::{Source, Store};
+
+/// What a row of the original's database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ImportKind {
+    /// A client.
+    Client,
+    /// A user.
+    User,
+    /// A token.
+    Token,
+    /// An account at another service.
+    Integration,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// It was made here.
+    Imported,
+    /// Nothing was made; a later import tries again.
+    Skipped,
+}
+
+/// The memory of one row of the original's database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportMarker {
+    /// What it is.
+    pub kind: ImportKind,
+    /// Its id, there and here.
+    pub id: Uuid,
+    /// What became of it.
+    pub outcome: ImportOutcome,
+    /// Why it was skipped.
+    pub reason: Option<String>,
+    /// Its name there, when it has another one here.
+    pub former_name: Option<String>,
+    /// Whether it was active there when it was last seen.
+    pub was_active: bool,
+    /// When it was first seen.
+    pub imported_at: Timestamp,
+}
+
+impl ImportKind {
+    /// Returns the fixed text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::User => "user",
+            Self::Token => "token",
+            Self::Integration => "integration",
+        }
+    }
+}
+
+/// Finds the markers of these rows; of each, one look-up by its key.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn find_all(
+    store: &Store,
+    kind: ImportKind,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, ImportMarker>, StoreError> {
+    let statements = ids.iter().map(|id| (FIND, params![kind.as_str(), *id]));
+    let answers = store.db().read_together(statements.collect()).await?;
+    let found = answers.iter().flatten().map(|row| {
+        let marker = read(kind, row)?;
+        Ok((marker.id, marker))
+    });
+    found.collect()
+}
+
+/// Finds the marker of one row.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn find(
+    mut source: impl Source,
+    kind: ImportKind,
+    id: Uuid,
+) -> Result<Option<ImportMarker>, StoreError> {
+    let row = source.row(FIND, params![kind.as_str(), id]).await?;
+    row.as_ref().map(|row| read(kind, row)).transpose()
+}
+
+/// Stores a marker, or replaces what it says, with the next statement; when the row was first seen
+/// stays.
+pub fn put_later(tx: &mut Tx, marker: &ImportMarker) -> Later {
+    let outcome = match marker.outcome {
+        ImportOutcome::Imported => IMPORTED,
+        ImportOutcome::Skipped => SKIPPED,
+    };
+    tx.later(
+        PUT,
+        params![
+            marker.kind.as_str(),
+            marker.id,
+            outcome,
+            marker.reason.as_deref(),
+            marker.former_name.as_deref(),
+            marker.was_active,
+            marker.imported_at
+        ],
+    )
+}
+
+/// Tells whether this was the name of an imported user in the original's database, which has another
+/// name here.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn is_former_name(
+    mut source: impl Source,
+    id: UserId,
+    name: &str,
+) -> Result<bool, StoreError> {
+    Ok(source.row(IS_FORMER, params![id, name]).await?.is_some())
+}
+
+const IMPORTED: &str = "imported";
+const SKIPPED: &str = "skipped";
+
+fn read(kind: ImportKind, row: &Row) -> Result<ImportMarker, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(ImportMarker {
+        kind,
+        id: columns.next()?,
+        outcome: match columns.next::<String>()?.as_str() {
+            IMPORTED => ImportOutcome::Imported,
+            SKIPPED => ImportOutcome::Skipped,
+            _ => return Err(StoreError::unreadable("the outcome of an import")),
+        },
+        reason: columns.next()?,
+        former_name: columns.next()?,
+        was_active: columns.next()?,
+        imported_at: columns.next()?,
+    })
+}
+
+statements! {
+    FIND = "select id, outcome, reason, former_name, was_active, imported_at from bosa_import_markers \
+        where kind = $1 and id = $2";
+    PUT = "insert into bosa_import_markers (kind, id, outcome, reason, former_name, was_active, imported_at) \
+        values (cast($1 as text), $2, $3, $4, $5, $6, $7) on conflict (kind, id) do update set \
+        outcome = excluded.outcome, reason = excluded.reason, former_name = excluded.former_name, \
+        was_active = excluded.was_active";
+    IS_FORMER = "select 1 from bosa_import_markers where kind = 'user' and id = $1 and former_name = $2";
+}
