@@ -75,6 +75,7 @@ pub mod fork;
 mod global;
 mod hasher;
 mod idempotency;
+mod import;
 mod instance;
 mod key_files;
 mod last_used;
@@ -124,6 +125,10 @@ pub use doctor::{Finding, Severity, doctor};
 pub use error::{Error, ErrorKind, Result, Violation};
 pub use global::{initialize_authentication_db, shutdown};
 pub use idempotency::IdempotencyKey;
+pub use import::{
+    ImportLine, ImportOptions, ImportOutcome, ImportProgress, ImportReason, ImportReport,
+    ImportedKind,
+};
 pub use model::*;
 pub use operator::{
     ConnectorKeyInfo, DataKeyAges, DependentCredential, DigestKeyInfo, EndedCredentials, RekeyEnd,

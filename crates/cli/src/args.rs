@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    backup, client, completions, config, connector, digest_key, init, integration, key, migrate,
-    restore, root_key, serve, signing_key, token, user, vault,
+    backup, client, completions, config, connector, digest_key, import, init, integration, key,
+    migrate, restore, root_key, serve, signing_key, token, user, vault,
 };
 
 /// Multi-tenant authentication: clients, users, tokens and a vault of integrations.
@@ -131,6 +131,9 @@ pub(crate) enum Command {
     Backup(backup::BackupArgs),
     /// Read an archive into a database that holds nothing yet.
     Restore(restore::RestoreArgs),
+    /// Take over the database of another system.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Look for everything that would keep the system from working.
     Doctor,
     /// Settings and where they come from.

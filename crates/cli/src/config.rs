@@ -49,7 +49,7 @@ pub(crate) fn gather(
 ///
 /// Everything before the last `@` counts as user and password: an unescaped `/` or `?` in a password
 /// must not hide it.
-fn holds_password(url: &str) -> bool {
+pub(crate) fn holds_password(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let before_host = rest.rsplit_once('@').map(|(user, _)| user);
     let query = rest.split_once('?').map_or("", |(_, query)| query);

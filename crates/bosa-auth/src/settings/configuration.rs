@@ -102,6 +102,19 @@ impl Configuration {
         }
     }
 
+    /// The same settings, but for one.
+    pub(crate) fn replacing(&self, variable: &'static str, value: &str) -> Self {
+        let copied = |(variable, (value, source)): (&&'static str, &(Secret, Source))| {
+            (*variable, (Secret::from(value.expose()), source.clone()))
+        };
+        let mut values: BTreeMap<_, _> = self.values.iter().map(copied).collect();
+        values.insert(variable, (Secret::from(value), Source::Code));
+        Self {
+            values,
+            warnings: self.warnings.clone(),
+        }
+    }
+
     /// The value of a setting or its default; `None` when it has neither.
     #[must_use]
     pub fn get(&self, variable: &str) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! Values of settings: numbers and flags.
 
+use bosa_auth_core::Timestamp;
+
 use super::Configuration;
 
 const TEN_YEARS_IN_MINUTES: i64 = 10 * 366 * 24 * 60;
@@ -34,6 +36,23 @@ pub(super) fn number(
         Ok(number) if (least..=most).contains(&number) => Ok(number),
         _ => Err(format!(
             "{variable}: use a number between {least} and {most}"
+        )),
+    }
+}
+
+/// A moment, or the beginning of a day in UTC.
+pub(super) fn moment(
+    configuration: &Configuration,
+    variable: &'static str,
+) -> Result<Option<Timestamp>, String> {
+    let Some(text) = configuration.get(variable).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let day = || format!("{text}T00:00:00Z").parse().ok();
+    match text.parse().ok().or_else(day) {
+        Some(moment) => Ok(Some(moment)),
+        None => Err(format!(
+            "{variable}: use a date such as 2027-03-31 or a time such as 2027-03-31T12:00:00Z"
         )),
     }
 }

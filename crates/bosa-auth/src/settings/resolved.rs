@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use bosa_auth_connect::{Catalogue, Outbound};
-use bosa_auth_core::Secret;
 use bosa_auth_core::password::Argon2Cost;
 use bosa_auth_core::token::{Algorithm, SigningKey};
 use bosa_auth_core::vault::RootKeyring;
+use bosa_auth_core::{Secret, Timestamp};
 use bosa_auth_store::DatabaseUrl;
 
 use super::Configuration;
 use super::configuration::Source;
 use super::connecting;
 use super::master_keys::MasterKeys;
-use super::parse::{flag, minutes, number};
+use super::parse::{flag, minutes, moment, number};
 use super::table;
 use crate::error::{Error, Result};
 use crate::public_url::PublicUrl;
@@ -34,6 +34,10 @@ pub(crate) struct Settings {
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) previous_keys: Vec<SigningKey>,
     pub(crate) imported_keys: Vec<SigningKey>,
+    /// From when on tokens of the original are refused.
+    pub(crate) imported_tokens_until: Option<Timestamp>,
+    /// Whether there is a key that the original may have signed with.
+    pub(crate) has_configured_key: bool,
     pub(crate) token_minutes: i64,
     pub(crate) sliding_minutes: Option<i64>,
     pub(crate) issuer: String,
@@ -71,6 +75,8 @@ impl Settings {
             .unwrap_or_default();
         let token_minutes = problems.take(minutes(configuration, table::EXPIRE_MINUTES));
         let sliding = problems.take(minutes(configuration, table::TOKEN_SLIDING));
+        let imported_tokens_until =
+            problems.take(moment(configuration, table::IMPORTED_TOKENS_UNTIL));
         let root_keys = problems.take(root_keys(configuration));
         let master_keys = problems.take(master_keys(configuration));
         let argon2_cost = problems.take(
@@ -101,6 +107,7 @@ impl Settings {
             Some(signing_key),
             Some(Some(token_minutes)),
             Some(sliding_minutes),
+            Some(imported_tokens_until),
             Some(root_keys),
             Some(master_keys),
             Some(argon2_cost),
@@ -118,6 +125,7 @@ impl Settings {
             signing_key,
             token_minutes,
             sliding,
+            imported_tokens_until,
             root_keys,
             master_keys,
             argon2_cost,
@@ -139,6 +147,10 @@ impl Settings {
             pool_size: pool_size as usize,
             staleness_ms,
             algorithm,
+            has_configured_key: signing_key.is_some()
+                || !previous.0.is_empty()
+                || !previous.1.is_empty(),
+            imported_tokens_until,
             signing_key,
             previous_keys: previous.0,
             imported_keys: previous.1,

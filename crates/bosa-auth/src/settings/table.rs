@@ -59,6 +59,10 @@ pub(crate) const CONNECTORS_DIR: &str = "BOSA_AUTH_CONNECTORS_DIR";
 pub(crate) const OUTBOUND_TIMEOUT: &str = "BOSA_AUTH_OUTBOUND_TIMEOUT_SECONDS";
 pub(crate) const OUTBOUND_PRIVATE_ADDRESSES: &str = "BOSA_AUTH_OUTBOUND_PRIVATE_ADDRESSES";
 pub(crate) const OUTBOUND_CA_FILE: &str = "BOSA_AUTH_OUTBOUND_CA_FILE";
+pub(crate) const IMPORTED_TOKENS_UNTIL: &str = "BOSA_AUTH_IMPORTED_TOKENS_UNTIL";
+pub(crate) const IMPORT_FROM: &str = "BOSA_AUTH_IMPORT_FROM";
+pub(crate) const ENCRYPTION_PASSWORD: &str = "BOSA_AUTH_ENCRYPTION_PASSWORD";
+pub(crate) const ENCRYPTION_SALT: &str = "BOSA_AUTH_ENCRYPTION_SALT";
 pub(crate) const LISTEN: &str = "BOSA_AUTH_LISTEN";
 pub(crate) const PUBLIC_URL: &str = "BOSA_AUTH_PUBLIC_URL";
 
@@ -138,6 +142,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "memory that all password hashing together may use, in MiB",
     ),
     plain(
+        IMPORTED_TOKENS_UNTIL,
+        "imported_tokens_until",
+        None,
+        "a date (2027-03-31) or time (2027-03-31T12:00:00Z) from which on tokens of the original are refused; absent: each until its own end",
+    ),
+    plain(
         STALENESS,
         "staleness_ms",
         Some("1000"),
@@ -172,6 +182,21 @@ pub const SETTINGS: &[SettingSpec] = &[
         "outbound_ca_file",
         None,
         "PEM file of certificates that providers may use beside those of the public authorities",
+    ),
+    secret(
+        IMPORT_FROM,
+        "import_from",
+        "for import bosa: the database of the original, postgresql://…; absent: the database of this system, if it is PostgreSQL",
+    ),
+    secret(
+        ENCRYPTION_PASSWORD,
+        "encryption_password",
+        "for import bosa: the encryption password of the original",
+    ),
+    secret(
+        ENCRYPTION_SALT,
+        "encryption_salt",
+        "for import bosa: the encryption salt of the original",
     ),
     plain(
         LISTEN,
@@ -213,8 +238,6 @@ pub const SETTINGS: &[SettingSpec] = &[
 
 /// Variables that belong to features beyond this crate's settings but are known by name.
 pub(crate) const KNOWN_ELSEWHERE: &[&str] = &[
-    "BOSA_AUTH_ENCRYPTION_PASSWORD",
-    "BOSA_AUTH_ENCRYPTION_SALT",
     "BOSA_AUTH_TEST_POSTGRES_CA",
     "BOSA_AUTH_TEST_POSTGRES_URL",
     "BOSA_AUTH_CONFIG",

@@ -7,9 +7,11 @@ use bosa_auth_core::{
     ScopeSet, Secret, SecretKind, UserState,
 };
 use bosa_auth_store::users::{self, StoredSecret, UserWithClient};
-use bosa_auth_store::{ClientTx, InstanceState, StoreError, Together, signing_keys};
+use bosa_auth_store::{
+    ClientTx, InstanceState, StoreError, Together, import_markers, signing_keys,
+};
 
-use super::users::{lookup_form, model};
+use super::users::{is_storable, lookup_form, model};
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
 use crate::idempotency::Idempotency;
@@ -101,7 +103,7 @@ impl Tenant {
                     .client(self.id())
                     .user_reading(presented.user_id());
                 let (found, answer) = inner.store.together((user, beside)).await?;
-                let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
+                let found = called(inner, &presented, found, identifier, lookup).await?;
                 let quota = Quota::User(self, Attempted::Imported(presented.user_id()));
                 Ok((
                     check_machine(inner, &presented, found, quota).await?,
@@ -158,7 +160,7 @@ impl Auth {
             signing_keys::active_reading(),
         );
         let (found, key) = inner.store.together(readings).await?;
-        let found = found.filter(|found| lookup.as_ref() == Some(&found.user.identifier));
+        let found = called(inner, presented, found, identifier, lookup).await?;
         let checked = check_machine(inner, presented, found, Quota::Address(address)).await;
         note(inner, None, &Actor::Library, checked.as_ref());
         let found = checked?;
@@ -171,6 +173,30 @@ impl Auth {
         };
         tenant.issue_after_login(&found, key.as_ref()).await
     }
+}
+
+/// The user, if this is its identifier: in the form in which it would be stored, or exactly, since
+/// imported ones are stored as they were. Where another had it already, the imported user goes on by
+/// the one that it had before.
+async fn called(
+    inner: &Inner,
+    presented: &MachineUserSecret<'_>,
+    found: Option<UserWithClient>,
+    identifier: &str,
+    lookup: Option<String>,
+) -> Result<Option<UserWithClient>> {
+    let is_called = |found: &UserWithClient| {
+        let name = &found.user.identifier;
+        name == identifier || lookup.as_ref() == Some(name)
+    };
+    let is_known = found.as_ref().is_some_and(is_called);
+    if is_known || presented.form() == Form::Current || !is_storable(identifier) {
+        return Ok(found.filter(|_| is_known));
+    }
+    // Asked for unknown users as well.
+    let id = presented.user_id();
+    let was_called = import_markers::is_former_name(&inner.store, id, identifier).await?;
+    Ok(found.filter(|_| was_called))
 }
 
 /// Our form: one look-up and one digest. The original's: on mismatch one Argon2 at its cost.

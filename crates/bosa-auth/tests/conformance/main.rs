@@ -20,6 +20,7 @@ mod fork;
 mod from_memory;
 mod granted;
 mod hostile;
+mod import;
 mod imported;
 mod integrations;
 mod isolation;

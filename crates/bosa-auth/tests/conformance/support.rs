@@ -153,7 +153,7 @@ pub(crate) async fn open_apart_at(address: &str, clock: &ManualClock) -> Result<
     Auth::open_apart(&configuration, OpenMode::Create, clock, entropy).await
 }
 
-fn configuration(
+pub(crate) fn configuration(
     db: &TestDatabase,
     others: &[(&'static str, &str)],
 ) -> Result<Configuration, Error> {

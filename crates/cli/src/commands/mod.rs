@@ -8,6 +8,7 @@ pub(crate) mod connector;
 pub(crate) mod context;
 pub(crate) mod digest_key;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod integration;
 pub(crate) mod key;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     }
     let flags = match &cli.command {
         Command::Serve(args) => args.overrides(),
+        Command::Import(command) => command.overrides()?,
         _ => Vec::new(),
     };
     let context = Context::new(&cli.global, flags)?;
@@ -55,6 +57,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init(args) => init::run(&context, &args).await,
         Command::Migrate(command) => migrate::run(&context, &command).await,
         Command::Restore(args) => restore::run(&context, &args).await,
+        Command::Import(command) => import::run(&context, &command).await,
         Command::Doctor => doctor::run(&context).await,
         Command::Config(command) => config::run(&context, &command),
         other => {
@@ -87,6 +90,7 @@ async fn on_instance(context: &Context, auth: &Auth, command: Command) -> Result
         | Command::Init(_)
         | Command::Migrate(_)
         | Command::Restore(_)
+        | Command::Import(_)
         | Command::Doctor
         | Command::Config(_)
         | Command::Completions(_)

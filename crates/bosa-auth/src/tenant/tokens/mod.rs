@@ -10,6 +10,7 @@ mod verify;
 use bosa_auth_core::Timestamp;
 use jiff::SignedDuration;
 
+pub(crate) use state::{IMPORTED_KEY, IMPORTED_KEY_OWN_END};
 pub(crate) use verify::{verified_token, with_client};
 
 use crate::error::{Error, Result};

@@ -9,6 +9,11 @@ use crate::cache::TokenFacts;
 use crate::error::{Error, Result};
 use crate::signing_keys::Verifier;
 
+/// What stands in the row of an imported token for the key that signed it, which nobody knows.
+pub(crate) const IMPORTED_KEY: &str = "imported";
+/// The same for one whose row knows no end: its own `exp` is the only one, and must be there.
+pub(crate) const IMPORTED_KEY_OWN_END: &str = "imported, ends by itself";
+
 /// The row must be the one that the token speaks of.
 pub(super) fn check_row(
     found: &TokenFacts<'_>,
@@ -23,7 +28,10 @@ pub(super) fn check_row(
                 && row.signing_key_id == verifier.key.kid()
                 && (!verifier.is_generated || found.signing_key_is_stored)
         }
-        None => row.form == Form::Imported,
+        None => {
+            let has_end = claims.exp.is_some() || row.signing_key_id != IMPORTED_KEY_OWN_END;
+            row.form == Form::Imported && has_end
+        }
     };
     if same && form_and_key {
         Ok(())

@@ -191,7 +191,7 @@ impl Inner {
         }
         check_state(&facts, now)?;
         let idle_end = self.slide(&found.token, now).await?;
-        Ok(tell(&facts, idle_end))
+        Ok(tell(&facts, ends_itself(claims, idle_end)))
     }
 
     async fn verifier(&self, kid: &str) -> Result<Verifier<Arc<SigningKey>>> {
@@ -247,7 +247,7 @@ impl Inner {
                     && self
                         .next_idle_end(row, now)
                         .is_ok_and(|next| next.is_none());
-                accepted.then(|| tell(&facts, row.idle_end))
+                accepted.then(|| tell(&facts, ends_itself(&claims, row.idle_end)))
             },
         )
     }
@@ -279,13 +279,28 @@ impl Inner {
             .map_err(|_| Error::InvalidToken)
     }
 
-    /// A token without `kid` is tried only against the keys for imported tokens.
+    /// A token without `kid` is tried only against the keys for imported tokens, until the day from
+    /// which on they are refused.
     fn imported_claims(&self, parsed: &ParsedToken<'_>) -> Result<SignedClaims> {
+        let until = self.settings.imported_tokens_until;
+        if until.is_some_and(|until| until <= self.clock.now()) {
+            return Err(Error::InvalidToken);
+        }
         self.signing_keys
             .for_imported_tokens()
             .iter()
             .find_map(|key| self.signed_claims(parsed, key).ok())
             .ok_or(Error::InvalidToken)
+    }
+}
+
+/// When a token ends before its row does, as far as that is known: an imported one may say so itself.
+fn ends_itself(claims: &VerifiedClaims, idle_end: Option<Timestamp>) -> Option<Timestamp> {
+    let is_imported = claims.client_id.is_none();
+    let end = claims.exp.filter(|_| is_imported);
+    match end.and_then(|end| Timestamp::from_second(end).ok()) {
+        Some(end) => Some(earlier(end, idle_end)),
+        None => idle_end,
     }
 }
 

@@ -1,0 +1,230 @@
+//! Accounts at other services, their values sealed anew.
+
+use std::collections::HashMap;
+
+use bosa_auth_core::vault::DataKey;
+use bosa_auth_core::{ClientId, IntegrationId, UserId};
+use bosa_auth_store::{
+    AccountPlace, ImportKind, ImportMarker, ImportOutcome, IntegrationRow, Original,
+    OriginalIntegration, import_markers,
+};
+use uuid::Uuid;
+
+use super::names::Among;
+use super::report::{Found, What};
+use super::run::{Here, Plan, Run};
+use super::write::{Row, Write};
+use crate::error::{Error, Result};
+use crate::tenant::new_account;
+use crate::vault::{Place, open_data_key};
+
+const KIND: ImportKind = ImportKind::Integration;
+/// The first schema version that knows default accounts.
+const DEFAULTS_SINCE: i64 = 2;
+
+/// Finds out by the order of the accounts which sets have no default account, or several.
+///
+/// The accounts of a set follow each other, the one first that becomes the default.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    set: Option<Set>,
+}
+
+type Set = (Option<Uuid>, Option<Uuid>, Option<String>);
+
+impl Defaults {
+    pub(super) fn look_at(
+        &mut self,
+        original: &Original,
+        rows: &[OriginalIntegration],
+    ) -> HashMap<Uuid, &'static str> {
+        let mut repairs = HashMap::new();
+        for row in rows {
+            let set = (row.user_id, row.client_id, row.connector.clone());
+            let is_first = self.set.as_ref() != Some(&set);
+            let is_selected = row.selected == Some(true);
+            let repair = match (is_first, is_selected) {
+                (true, false) => Some("its connector had no default account: the newest is it"),
+                (false, true) => {
+                    Some("its connector had several default accounts: the newest is it")
+                }
+                _ => None,
+            };
+            if let Some(repair) = repair
+                && original.version() >= DEFAULTS_SINCE
+            {
+                repairs.insert(row.id, repair);
+            }
+            self.set = Some(set);
+        }
+        repairs
+    }
+}
+
+impl Run<'_> {
+    pub(super) async fn plan_integrations(
+        &mut self,
+        rows: &[OriginalIntegration],
+        repairs: &HashMap<Uuid, &'static str>,
+    ) -> Result<Plan> {
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let markers = import_markers::find_all(&self.inner().store, KIND, &ids).await?;
+        let mut plan = Plan::default();
+        let mut keys = Keys::default();
+        for row in rows {
+            let marker = markers.get(&row.id);
+            if marker.is_some_and(|marker| marker.outcome == ImportOutcome::Imported) {
+                plan.found.push(Found {
+                    id: row.id,
+                    what: What::AlreadyThere(None),
+                });
+                continue;
+            }
+            let repair = repairs.get(&row.id).copied();
+            self.plan_integration(&mut plan, row, repair, &mut keys, marker)
+                .await?;
+        }
+        Ok(plan)
+    }
+
+    async fn plan_integration(
+        &mut self,
+        plan: &mut Plan,
+        row: &OriginalIntegration,
+        repair: Option<&'static str>,
+        keys: &mut Keys,
+        before: Option<&ImportMarker>,
+    ) -> Result<()> {
+        let (Some(client), Some(user_id)) = (row.client_id, row.user_id) else {
+            self.skip(
+                plan,
+                KIND,
+                row.id,
+                before,
+                "belongs to no user or no client",
+            );
+            return Ok(());
+        };
+        // Whoever stored it was another client than the user's: it is not that one's to read.
+        if row.user_client_id != Some(client) {
+            self.skip(
+                plan,
+                KIND,
+                row.id,
+                before,
+                "its user belongs to another client",
+            );
+            return Ok(());
+        }
+        let client_id = ClientId::from(client);
+        let here = match self.client(client) {
+            Here::Present { .. } => self.user(client_id, user_id).await?,
+            gone => gone,
+        };
+        match here {
+            Here::Present { .. } => {}
+            Here::Deleted => {
+                self.skip(
+                    plan,
+                    KIND,
+                    row.id,
+                    before,
+                    "its user or client was deleted here",
+                );
+                return Ok(());
+            }
+            Here::Skipped => {
+                self.skip(plan, KIND, row.id, before, "its user was not imported");
+                return Ok(());
+            }
+        }
+        let stored = row.auth_string.as_ref();
+        let opened = match stored.map(|stored| self.opening.open(stored)) {
+            Some(Ok(opened)) => opened,
+            Some(Err(reason)) => {
+                self.skip(plan, KIND, row.id, before, reason);
+                return Ok(());
+            }
+            None => {
+                self.skip(plan, KIND, row.id, before, "has no value");
+                return Ok(());
+            }
+        };
+        let mut repairs: Vec<_> = repair.into_iter().chain(opened.repair).collect();
+        let connector = row.connector.clone().unwrap_or_default();
+        let original_name = row.user_identifier.clone().unwrap_or_default();
+        let among = Among::Accounts(client_id, user_id.into(), &connector);
+        let name = self.free_name(among, &original_name).await?;
+        let mut marker = self.imported(KIND, row.id, true);
+        if name != original_name {
+            repairs.push("its name is taken here: it has another one");
+            marker.former_name = Some(original_name);
+        }
+        let place = AccountPlace {
+            client_id,
+            id: IntegrationId::from(row.id),
+            user_id: UserId::from(user_id),
+            connector,
+            user_identifier: name,
+        };
+        let mut account = IntegrationRow {
+            auth_scopes: scopes(row.auth_scopes.as_deref(), &mut repairs)?,
+            created_at: row.created_at.unwrap_or(self.now),
+            ..new_account(place, self.now)
+        };
+        if !self.dry_run {
+            let key = keys.of(self, client_id).await?;
+            let sealed = Place::credential(&account).seal_text(
+                key,
+                &opened.plain,
+                self.inner().entropy.as_ref(),
+            )?;
+            (account.sealed, account.data_key_id) = (sealed.bytes, sealed.key_id);
+        }
+        plan.writes.push(Write {
+            row: Row::Integration(Box::new(account)),
+            marker,
+        });
+        plan.found.push(Found {
+            id: row.id,
+            what: What::Imported(repairs),
+        });
+        Ok(())
+    }
+}
+
+/// The open data keys of the clients of a portion.
+#[derive(Debug, Default)]
+struct Keys(HashMap<ClientId, DataKey>);
+
+impl Keys {
+    async fn of(&mut self, run: &Run<'_>, client_id: ClientId) -> Result<&DataKey> {
+        if !self.0.contains_key(&client_id) {
+            let inner = run.inner();
+            let row = inner.store.client(client_id).active_data_key().await?;
+            let row = row.ok_or(Error::NotFound { what: "client" })?;
+            self.0
+                .insert(client_id, open_data_key(inner, client_id, &row)?);
+        }
+        self.0
+            .get(&client_id)
+            .ok_or_else(|| Error::internal("a data key was lost"))
+    }
+}
+
+/// The scopes as they are stored here; each is kept as it is.
+fn scopes(stored: Option<&str>, repairs: &mut Vec<&'static str>) -> Result<String> {
+    let all: Option<Vec<Option<String>>> = match stored {
+        Some(stored) => serde_json::from_str(stored).ok(),
+        None => None,
+    };
+    let Some(all) = all else {
+        repairs.push("its scopes are no list: it has none");
+        return Ok("[]".to_owned());
+    };
+    if all.contains(&None) {
+        repairs.push("a scope was null: it is left out");
+    }
+    let kept: Vec<String> = all.into_iter().flatten().collect();
+    serde_json::to_string(&kept).map_err(Error::internal)
+}

@@ -1,0 +1,69 @@
+//! Names for what has one already.
+
+use bosa_auth_core::{ClientId, UserId};
+use bosa_auth_store::clients;
+
+use super::run::Run;
+use crate::error::Result;
+
+/// Among which others a name must be the only one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Among<'a> {
+    Clients,
+    Users(ClientId),
+    /// The accounts of a user at a connector.
+    Accounts(ClientId, UserId, &'a str),
+}
+
+/// Whose names they are: the client, and the user and connector of an account.
+pub(super) type Owner = Option<(ClientId, Option<(UserId, String)>)>;
+
+impl Run<'_> {
+    /// The name that something gets: its own, or the first free one made of it.
+    pub(super) async fn free_name(&mut self, among: Among<'_>, name: &str) -> Result<String> {
+        let mut candidate = name.to_owned();
+        let mut number = 1_u32;
+        while self.is_taken(among, &candidate).await? {
+            candidate = match number {
+                1 => format!("{name} (imported)"),
+                number => format!("{name} (imported {number})"),
+            };
+            number += 1;
+        }
+        if candidate != name {
+            let owner = among.owner();
+            self.made_up.insert((owner, candidate.clone()));
+        }
+        Ok(candidate)
+    }
+
+    async fn is_taken(&self, among: Among<'_>, name: &str) -> Result<bool> {
+        let store = &self.inner().store;
+        let is_there = match among {
+            Among::Clients => clients::find_by_name(store, name).await?.is_some(),
+            Among::Users(client) => {
+                let mut client = store.client(client);
+                client.user_by_identifier(name).await?.is_some()
+            }
+            Among::Accounts(client, user, connector) => {
+                let mut client = store.client(client);
+                let found = client.named_integration(user, connector, name).await?;
+                found.is_some()
+            }
+        };
+        let key = (among.owner(), name.to_owned());
+        Ok(is_there || self.made_up.contains(&key))
+    }
+}
+
+impl Among<'_> {
+    fn owner(self) -> Owner {
+        match self {
+            Self::Clients => None,
+            Self::Users(client) => Some((client, None)),
+            Self::Accounts(client, user, connector) => {
+                Some((client, Some((user, connector.to_owned()))))
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One run of an import: what it works on, and what it has learned so far.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use bosa_auth_core::{ClientId, ClientState, Timestamp, UserId};
+use bosa_auth_store::{
+    ImportKind, ImportMarker, ImportOutcome, Original, OriginalClient, OriginalIntegration,
+    OriginalToken, OriginalUser, import_markers,
+};
+use uuid::Uuid;
+
+use super::integrations::Defaults;
+use super::names::Owner;
+use super::opening::Opening;
+use super::report::{Found, Growing};
+use super::write::Write;
+use super::{ImportProgress, ImportReport, of_the_source};
+use crate::auth::Inner;
+use crate::error::{Error, Result};
+use crate::principal::Operator;
+
+/// How often a portion is looked at before others are held to be in the way for good.
+const MOST_LOOKS: usize = 10;
+/// What the original's user secrets need to be verified.
+const LEAST_HASH_MEMORY_MIB: u32 = 64;
+
+pub(super) struct Run<'a> {
+    pub(super) operator: &'a Operator,
+    pub(super) original: &'a Original,
+    pub(super) opening: Opening,
+    pub(super) dry_run: bool,
+    pub(super) now: Timestamp,
+    /// What there is here of each client of the source.
+    pub(super) clients: HashMap<Uuid, Here>,
+    pub(super) skipped_users: HashSet<Uuid>,
+    /// Names that this run has made up.
+    pub(super) made_up: HashSet<(Owner, String)>,
+    report: Growing,
+    progress: ImportProgress,
+    looked_at: u64,
+    whole: u64,
+}
+
+/// What there is here of something that others belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Here {
+    /// It is there, or would be but for the dry run, at this generation.
+    Present { generation: i64 },
+    /// It was imported earlier and deleted here.
+    Deleted,
+    /// It was never imported.
+    Skipped,
+}
+
+/// Rows of one kind that are looked at together.
+#[derive(Debug)]
+enum Portion {
+    Clients(Vec<OriginalClient>),
+    Users(Vec<OriginalUser>),
+    Tokens(Vec<OriginalToken>),
+    Integrations(Vec<OriginalIntegration>, HashMap<Uuid, &'static str>),
+}
+
+impl Portion {
+    fn kind(&self) -> ImportKind {
+        match self {
+            Self::Clients(_) => ImportKind::Client,
+            Self::Users(_) => ImportKind::User,
+            Self::Tokens(_) => ImportKind::Token,
+            Self::Integrations(..) => ImportKind::Integration,
+        }
+    }
+}
+
+/// What a portion comes to.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) writes: Vec<Write>,
+    pub(super) found: Vec<Found>,
+    pub(super) ends: Vec<End>,
+}
+
+/// Something that was ended in the source since it was imported.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    Client(ClientId),
+    User(ClientId, UserId),
+    Token(ClientId, bosa_auth_core::TokenId),
+}
+
+impl<'a> Run<'a> {
+    /// # Errors
+    /// `Configuration`: the memory for hashes is too small for the source's user secrets.
+    pub(super) async fn begin(
+        operator: &'a Operator,
+        original: &'a Original,
+        opening: Opening,
+        dry_run: bool,
+        progress: ImportProgress,
+    ) -> Result<Self> {
+        let inner = &operator.auth.inner;
+        let counts = original.counts().await.map_err(of_the_source)?;
+        if counts.users > 0 && inner.settings.argon2_memory_mib < LEAST_HASH_MEMORY_MIB {
+            return Err(Error::configuration(format!(
+                "the source's user secrets need BOSA_AUTH_ARGON2_MEMORY_MIB to be at least {LEAST_HASH_MEMORY_MIB}"
+            )));
+        }
+        let whole = counts.clients + counts.users + counts.tokens + counts.integrations;
+        Ok(Self {
+            operator,
+            original,
+            opening,
+            dry_run,
+            now: inner.clock.now(),
+            clients: HashMap::new(),
+            skipped_users: HashSet::new(),
+            made_up: HashSet::new(),
+            report: Growing::new(),
+            progress,
+            looked_at: 0,
+            whole: u64::try_from(whole).unwrap_or_default(),
+        })
+    }
+
+    /// Imports everything, what others belong to first.
+    pub(super) async fn finish(mut self) -> Result<ImportReport> {
+        let original = self.original;
+        let mut clients = original.clients().await.map_err(of_the_source)?;
+        while let Some(rows) = some(clients.next().await)? {
+            self.portion(Portion::Clients(rows)).await?;
+        }
+        let mut users = original.users().await.map_err(of_the_source)?;
+        while let Some(rows) = some(users.next().await)? {
+            self.portion(Portion::Users(rows)).await?;
+        }
+        let mut tokens = original.tokens().await.map_err(of_the_source)?;
+        while let Some(rows) = some(tokens.next().await)? {
+            self.portion(Portion::Tokens(rows)).await?;
+        }
+        let mut defaults = Defaults::default();
+        let mut integrations = original.integrations().await.map_err(of_the_source)?;
+        while let Some(rows) = some(integrations.next().await)? {
+            let repairs = defaults.look_at(original, &rows);
+            self.portion(Portion::Integrations(rows, repairs)).await?;
+        }
+        let notes = self.notes();
+        Ok(self
+            .report
+            .finish(self.dry_run, self.original.version(), notes))
+    }
+
+    async fn portion(&mut self, rows: Portion) -> Result<()> {
+        let kind = rows.kind();
+        for _ in 0..MOST_LOOKS {
+            let plan = match &rows {
+                Portion::Clients(rows) => self.plan_clients(rows).await?,
+                Portion::Users(rows) => self.plan_users(rows).await?,
+                Portion::Tokens(rows) => self.plan_tokens(rows).await?,
+                Portion::Integrations(rows, repairs) => {
+                    self.plan_integrations(rows, repairs).await?
+                }
+            };
+            for end in &plan.ends {
+                self.end(*end).await?;
+            }
+            if self.write(kind, plan.writes).await? {
+                self.looked_at += plan.found.len() as u64;
+                (self.progress)(self.looked_at, self.whole);
+                self.report.add(kind, plan.found);
+                return Ok(());
+            }
+        }
+        Err(bosa_auth_store::StoreError::Busy.into())
+    }
+
+    pub(super) fn inner(&self) -> &'a Arc<Inner> {
+        &self.operator.auth.inner
+    }
+
+    /// What there is of the client that a row names.
+    pub(super) fn client(&self, id: Uuid) -> Here {
+        self.clients.get(&id).copied().unwrap_or(Here::Skipped)
+    }
+
+    /// What there is of a user whose client is there.
+    pub(super) async fn user(&self, client_id: ClientId, id: Uuid) -> Result<Here> {
+        let store = &self.inner().store;
+        let found = store.client(client_id).user(UserId::from(id)).await?;
+        if let Some(found) = found {
+            let generation = found.user.generation;
+            return Ok(Here::Present { generation });
+        }
+        let marker = import_markers::find(store, ImportKind::User, id).await?;
+        Ok(match marker {
+            Some(marker) if marker.outcome == ImportOutcome::Imported => Here::Deleted,
+            _ if self.dry_run && !self.skipped_users.contains(&id) => {
+                Here::Present { generation: 0 }
+            }
+            _ => Here::Skipped,
+        })
+    }
+
+    pub(super) fn imported(&self, kind: ImportKind, id: Uuid, was_active: bool) -> ImportMarker {
+        ImportMarker {
+            kind,
+            id,
+            outcome: ImportOutcome::Imported,
+            reason: None,
+            former_name: None,
+            was_active,
+            imported_at: self.now,
+        }
+    }
+
+    /// Skips a row; writes its marker unless it says the same already.
+    pub(super) fn skip(
+        &self,
+        plan: &mut Plan,
+        kind: ImportKind,
+        id: Uuid,
+        before: Option<&ImportMarker>,
+        reason: &'static str,
+    ) {
+        if before.is_none_or(|marker| marker.reason.as_deref() != Some(reason)) {
+            let marker = ImportMarker {
+                outcome: ImportOutcome::Skipped,
+                reason: Some(reason.to_owned()),
+                ..self.imported(kind, id, false)
+            };
+            plan.writes.push(Write {
+                row: super::write::Row::Nothing,
+                marker,
+            });
+        }
+        let what = super::report::What::Skipped(reason);
+        plan.found.push(Found { id, what });
+    }
+
+    /// What the operator has to know about the source's tokens.
+    fn notes(&self) -> Vec<String> {
+        let keys = self.inner().signing_keys.for_imported_tokens();
+        let mut notes = Vec::new();
+        if keys.is_empty() || !self.inner().settings.has_configured_key {
+            notes.push(
+                "No key that the original may have signed with is configured: its tokens are refused until AUTH_SECRET_KEY or AUTH_SECRET_KEY_PREVIOUS has the key that signed them."
+                    .to_owned(),
+            );
+        }
+        if keys.iter().any(|key| key.kid().is_empty()) {
+            notes.push(
+                "A key in AUTH_SECRET_KEY_PREVIOUS is too short for today: it verifies tokens of the original only."
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+}
+
+impl Here {
+    /// Whether a client or user of this state is there.
+    pub(super) fn of_client(state: ClientState, generation: i64) -> Self {
+        match state {
+            ClientState::Deleting => Self::Deleted,
+            ClientState::Active | ClientState::Suspended => Self::Present { generation },
+        }
+    }
+}
+
+fn some<T>(
+    rows: std::result::Result<Vec<T>, bosa_auth_store::StoreError>,
+) -> Result<Option<Vec<T>>> {
+    let rows = rows.map_err(of_the_source)?;
+    Ok(Some(rows).filter(|rows| !rows.is_empty()))
+}

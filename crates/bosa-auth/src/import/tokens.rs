@@ -1,0 +1,154 @@
+//! Tokens, as far as they are not over.
+
+use std::time::Duration;
+
+use bosa_auth_core::{ClientId, Form, Timestamp, TokenId, UserId};
+use bosa_auth_store::tokens::TokenRow;
+use bosa_auth_store::{ImportKind, ImportMarker, ImportOutcome, OriginalToken, import_markers};
+use uuid::Uuid;
+
+use super::report::{Found, OVER, What};
+use super::run::{End, Here, Plan, Run};
+use super::write::{Row, Write};
+use crate::error::Result;
+use crate::tenant::{IMPORTED_KEY, IMPORTED_KEY_OWN_END};
+
+const KIND: ImportKind = ImportKind::Token;
+/// How long the row of a token is kept whose end only the token itself tells: longer than any lifetime
+/// that is accepted.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+impl Run<'_> {
+    pub(super) async fn plan_tokens(&mut self, rows: &[OriginalToken]) -> Result<Plan> {
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let markers = import_markers::find_all(&self.inner().store, KIND, &ids).await?;
+        let mut plan = Plan::default();
+        // They come sorted by their users.
+        let mut user: Option<((ClientId, Uuid), Here)> = None;
+        for row in rows {
+            let marker = markers.get(&row.id);
+            let (Some(client), Some(user_id)) = (row.client_id, row.user_id) else {
+                self.skip(
+                    &mut plan,
+                    KIND,
+                    row.id,
+                    marker,
+                    "belongs to no user or no client",
+                );
+                continue;
+            };
+            let client_id = ClientId::from(client);
+            if let Some(marker) = marker
+                && marker.outcome == ImportOutcome::Imported
+            {
+                self.look_again_at_token(&mut plan, row, client_id).await?;
+                continue;
+            }
+            if row.user_client_id != Some(client) {
+                let reason = "its user belongs to another client";
+                self.skip(&mut plan, KIND, row.id, marker, reason);
+                continue;
+            }
+            if end(row).is_some_and(|end| end <= self.now) {
+                self.skip(&mut plan, KIND, row.id, marker, OVER);
+                continue;
+            }
+            let here = match user {
+                Some((key, here)) if key == (client_id, user_id) => here,
+                _ => match self.client(client) {
+                    Here::Present { .. } => self.user(client_id, user_id).await?,
+                    gone => gone,
+                },
+            };
+            user = Some(((client_id, user_id), here));
+            self.plan_token(&mut plan, row, client_id, user_id, here, marker);
+        }
+        Ok(plan)
+    }
+
+    /// A token that was imported earlier: only its revocation in the source counts.
+    async fn look_again_at_token(
+        &self,
+        plan: &mut Plan,
+        row: &OriginalToken,
+        client_id: ClientId,
+    ) -> Result<()> {
+        let mut ended = None;
+        if row.is_revoked == Some(true) {
+            let id = TokenId::from(row.id);
+            let here = self.inner().store.client(client_id).token(id).await?;
+            if here.is_some_and(|here| {
+                here.token.revoked_at.is_none() && here.token.expires_at > self.now
+            }) {
+                plan.ends.push(End::Token(client_id, id));
+                ended = Some("was revoked in the source since");
+            }
+        }
+        plan.found.push(Found {
+            id: row.id,
+            what: What::AlreadyThere(ended),
+        });
+        Ok(())
+    }
+
+    fn plan_token(
+        &self,
+        plan: &mut Plan,
+        row: &OriginalToken,
+        client_id: ClientId,
+        user_id: Uuid,
+        user: Here,
+        before: Option<&ImportMarker>,
+    ) {
+        let skip = |plan: &mut Plan, reason| self.skip(plan, KIND, row.id, before, reason);
+        match (self.client(client_id.as_uuid()), user) {
+            (Here::Present { generation: 0 }, Here::Present { generation: 0 }) => {}
+            // What was ended here must not go on by a token that was still issued there.
+            (Here::Present { .. }, Here::Present { .. }) => {
+                return skip(plan, "its user or client was signed out here");
+            }
+            (Here::Deleted, _) | (_, Here::Deleted) => {
+                return skip(plan, "its user or client was deleted here");
+            }
+            (Here::Skipped, _) | (_, Here::Skipped) => {
+                return skip(plan, "its user was not imported");
+            }
+        }
+        let mut repairs = Vec::new();
+        if row.is_revoked.is_none() {
+            repairs.push("is_revoked was null: it is not revoked");
+        }
+        let (key, expires_at) = match end(row) {
+            Some(end) => (IMPORTED_KEY, end),
+            None => (IMPORTED_KEY_OWN_END, self.now + LONGEST),
+        };
+        let token = TokenRow {
+            client_id,
+            id: TokenId::from(row.id),
+            user_id: UserId::from(user_id),
+            signing_key_id: key.to_owned(),
+            form: Form::Imported,
+            client_generation: 0,
+            user_generation: 0,
+            issued_at: self.now,
+            expires_at,
+            idle_end: None,
+            revoked_at: (row.is_revoked == Some(true)).then_some(self.now),
+            revoke_operation: None,
+        };
+        plan.writes.push(Write {
+            row: Row::Token(Box::new(token)),
+            marker: self.imported(KIND, row.id, row.is_revoked != Some(true)),
+        });
+        plan.found.push(Found {
+            id: row.id,
+            what: What::Imported(repairs),
+        });
+    }
+}
+
+/// When the row says that the token ends; a time that no calendar of ours holds is past.
+fn end(row: &OriginalToken) -> Option<Timestamp> {
+    let seconds = row.expires_at?;
+    Some(Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH))
+}

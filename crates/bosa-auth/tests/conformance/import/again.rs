@@ -1,0 +1,223 @@
+//! A run that is repeated, interrupted, or made beside the original that goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bosa_auth::{BackupMode, ClientId, ClientUpdate, RestoreOptions, UserId, UserUpdate, restore};
+use bosa_auth_store::Store;
+use bosa_auth_testkit::{TestDatabase, on_every_database};
+
+use super::source::{DUMP, Source, counts, import, known, options, rows, run, text, world};
+use crate::dump::dump;
+use crate::support::{World, code};
+
+const ACME: &str = "077621c2-9523-4583-8a0c-f367035f71ce";
+const GLOBEX: &str = "df5f31e1-1c99-4b8b-8ab5-2a7f096663a5";
+const ALICE: &str = "a023f9c3-9ef0-4b77-a4d6-16e00b1cd540";
+const BOB: &str = "c830fb10-e265-4701-bd06-68c1927f234d";
+const CAROL: &str = "6a8406bf-275b-4887-82fe-f3585f3761bb";
+
+/// The key of a client in the fixture.
+fn key(client: &str) -> String {
+    let known = known();
+    let found = rows(&known, "clients")
+        .iter()
+        .find(|of| text(of, "id") == client);
+    text(found.unwrap(), "api_key").to_owned()
+}
+
+/// The live token of a user in the fixture.
+fn token(user: &str) -> String {
+    let known = known();
+    let mut live = rows(&known, "tokens")
+        .iter()
+        .filter(|of| of["is_revoked"] == false);
+    text(
+        live.find(|of| text(of, "user_id") == user).unwrap(),
+        "token",
+    )
+    .to_owned()
+}
+
+async fn verify(world: &World, client: &str, user: &str) -> &'static str {
+    let service = world.auth.verify_token_service();
+    code(
+        service
+            .verify_token_and_get_user_id(&key(client), &token(user))
+            .await,
+    )
+}
+
+async fn login(world: &World, client: &str, user: &str) -> &'static str {
+    let known = known();
+    let found = rows(&known, "users")
+        .iter()
+        .find(|of| text(of, "id") == user)
+        .unwrap();
+    let service = world.auth.authenticate_user_service();
+    let (identifier, secret) = (text(found, "identifier"), text(found, "user_secret"));
+    code(
+        service
+            .authenticate_user(&key(client), identifier, secret)
+            .await,
+    )
+}
+
+on_every_database! {
+    async fn a_second_run_changes_nothing(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.import(&world.auth).await.unwrap();
+        let first = dump(&db).await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(dump(&db).await, first);
+        assert_eq!(counts(&report, "client"), [2, 0, 2, 0, 0, 0]);
+        assert_eq!(counts(&report, "user"), [5, 0, 5, 0, 0, 0]);
+        assert_eq!(counts(&report, "token"), [6, 0, 6, 0, 0, 0]);
+        assert_eq!(counts(&report, "integration"), [8, 0, 8, 0, 0, 0]);
+        assert_eq!(report.lines, []);
+    }
+
+    async fn a_run_that_was_interrupted_anywhere_goes_on(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        // Interrupted after each of the portions in turn.
+        for stop_at in [2_u64, 7, 13] {
+            let reached = Arc::new(AtomicBool::new(false));
+            let seen = reached.clone();
+            let operator = world.auth.operator();
+            let options = source.options();
+            let running = tokio::spawn(async move {
+                let progress = Arc::new(move |done, _| {
+                    if done == stop_at {
+                        seen.store(true, Ordering::SeqCst);
+                        panic!("killed");
+                    }
+                });
+                operator.import_bosa(options, progress).await
+            });
+            assert!(running.await.is_err());
+            assert!(reached.load(Ordering::SeqCst));
+        }
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "token"), [6, 0, 6, 0, 0, 0]);
+        assert_eq!(counts(&report, "integration"), [8, 8, 0, 0, 0, 0]);
+        assert_eq!(verify(&world, ACME, ALICE).await, "accepted");
+        assert_eq!(login(&world, ACME, BOB).await, "accepted");
+    }
+
+    async fn what_was_ended_or_changed_here_is_not_brought_back(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.import(&world.auth).await.unwrap();
+        let operator = world.auth.operator();
+        let (acme, globex): (ClientId, ClientId) = (ACME.parse().unwrap(), GLOBEX.parse().unwrap());
+        let (alice, bob): (UserId, UserId) = (ALICE.parse().unwrap(), BOB.parse().unwrap());
+        let tenant = operator.tenant(acme).await.unwrap();
+        assert!(tenant.revoke_token(&token(ALICE)).await.unwrap());
+        tenant.delete_integration(alice, "github", Some("alice-gh")).await.unwrap();
+        let renamed = UserUpdate { identifier: Some("alice@new.test".to_owned()), ..Default::default() };
+        tenant.update_user(alice, renamed).await.unwrap();
+        tenant.reset_user_secret(bob).await.unwrap();
+        operator.revoke_api_key(globex, bosa_auth::ApiKeyId::from(globex.as_uuid())).await.unwrap();
+        let renamed = ClientUpdate { name: Some("Globex".to_owned()), ..Default::default() };
+        operator.update_client(globex, renamed).await.unwrap();
+        operator.tenant(globex).await.unwrap().delete_user(CAROL.parse().unwrap()).await.unwrap();
+        let before = dump(&db).await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(dump(&db).await, before);
+        assert_eq!(counts(&report, "user"), [5, 0, 5, 0, 0, 0]);
+
+        // What the original makes for those meanwhile does not bring them back either.
+        source.run("insert into public.tokens values \
+            ('00000000-0000-4000-8000-000000000001', 'c830fb10-e265-4701-bd06-68c1927f234d', \
+            '077621c2-9523-4583-8a0c-f367035f71ce', false, 2145916811), \
+            ('00000000-0000-4000-8000-000000000002', '6a8406bf-275b-4887-82fe-f3585f3761bb', \
+            'df5f31e1-1c99-4b8b-8ab5-2a7f096663a5', false, 2145916811)").await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "token"), [8, 0, 6, 0, 2, 0]);
+        let reasons: Vec<_> = report.lines.iter().map(|line| line.reason.as_str()).collect();
+        assert_eq!(reasons, ["its user or client was deleted here", "its user or client was signed out here"]);
+
+        operator.delete_client(acme).await.unwrap();
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "client"), [2, 0, 2, 0, 0, 0]);
+        assert_eq!(code(world.auth.authenticate_client(&key(ACME)).await), "invalid_client");
+    }
+
+    async fn what_was_ended_in_the_source_is_ended_here(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.import(&world.auth).await.unwrap();
+        assert_eq!(verify(&world, ACME, ALICE).await, "accepted");
+        source.run("update public.tokens set is_revoked = true where user_id = 'a023f9c3-9ef0-4b77-a4d6-16e00b1cd540'; \
+            update public.users set is_active = false where identifier = 'bob'; \
+            update public.clients set is_active = null where name <> 'acme'").await;
+        let before = dump(&db).await;
+        let dry = bosa_auth::ImportOptions { dry_run: true, ..source.options() };
+        let dry = import(&world.auth, dry).await.unwrap();
+        assert_eq!(dump(&db).await, before);
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!((dry.kinds, dry.lines), (report.kinds.clone(), report.lines.clone()));
+        for kind in ["client", "user", "token"] {
+            assert_eq!(counts(&report, kind)[5], 1, "{kind}");
+        }
+        assert_eq!(verify(&world, ACME, ALICE).await, "revoked_token");
+        assert_eq!(login(&world, ACME, BOB).await, "unauthorized");
+        assert_eq!(code(world.auth.authenticate_client(&key(GLOBEX)).await), "invalid_client");
+
+        // Let in again here, it stays so, since nothing was ended in the source since.
+        let resumed = ClientUpdate { is_active: Some(true), ..Default::default() };
+        world.auth.operator().update_client(GLOBEX.parse().unwrap(), resumed).await.unwrap();
+        let before = dump(&db).await;
+        source.import(&world.auth).await.unwrap();
+        assert_eq!(dump(&db).await, before);
+        assert_eq!(login(&world, GLOBEX, CAROL).await, "accepted");
+    }
+
+    async fn a_backup_carries_what_an_import_remembers(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.import(&world.auth).await.unwrap();
+        let tenant = world.auth.operator().tenant(ACME.parse().unwrap()).await.unwrap();
+        tenant.delete_user(BOB.parse().unwrap()).await.unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let archive = files.path().join("backup.jsonl");
+        world.auth.operator().backup(&archive, BackupMode::Copy, Arc::new(|_| ())).await.unwrap();
+        let target = TestDatabase::postgres().await;
+        let configuration = crate::support::configuration(&target, &[]).unwrap();
+        restore(&configuration, &archive, RestoreOptions::default(), Arc::new(|_| ())).await.unwrap();
+        let restored = crate::import::source::world(&target).await;
+        let report = source.import(&restored.auth).await.unwrap();
+        assert_eq!(counts(&report, "user"), [5, 0, 5, 0, 0, 0]);
+        assert_eq!(bosa_auth_store::counts(&Store::new(target.db().clone())).await.unwrap().users, 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_source_can_be_the_database_that_is_filled() {
+    let db = TestDatabase::postgres().await;
+    run(&db, DUMP).await;
+    let world = world(&db).await;
+    let report = import(&world.auth, options(&db.address())).await.unwrap();
+    assert_eq!(counts(&report, "user"), [5, 5, 0, 0, 0, 0]);
+    assert_eq!(verify(&world, ACME, ALICE).await, "accepted");
+    assert_eq!(login(&world, ACME, BOB).await, "accepted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_at_once_import_everything_once() {
+    for db in [TestDatabase::sqlite().await, TestDatabase::postgres().await] {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        let (first, second) = tokio::join!(source.import(&world.auth), source.import(&world.auth));
+        for report in [first.unwrap(), second.unwrap()] {
+            for kind in ["client", "user", "token", "integration"] {
+                let [read, imported, already_there, ..] = counts(&report, kind);
+                assert_eq!(read, imported + already_there, "{kind}");
+            }
+        }
+        let counted = crate::support::counts(&db).await;
+        let there = (
+            counted.clients,
+            counted.users,
+            counted.tokens,
+            counted.integrations,
+        );
+        assert_eq!(there, (2, 5, 6, 8));
+    }
+}

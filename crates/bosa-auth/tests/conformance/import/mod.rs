@@ -1,0 +1,5 @@
+//! Taking over a database of the original.
+
+mod again;
+mod arrived;
+mod source;
