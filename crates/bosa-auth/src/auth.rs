@@ -138,6 +138,7 @@ impl Auth {
     ) -> Result<Self> {
         let auth = Self::assemble(configuration, mode, clock, entropy, Memory::joined).await?;
         auth.inner.poll_and_report().await;
+        auth.inner.hint_at_import().await;
         auth.start_feed();
         Ok(auth)
     }

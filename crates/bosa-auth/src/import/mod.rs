@@ -7,6 +7,7 @@
 
 mod clients;
 mod ending;
+mod hint;
 mod integrations;
 mod names;
 mod opening;

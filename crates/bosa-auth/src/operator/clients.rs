@@ -151,7 +151,13 @@ impl Operator {
                 found => return found,
             }
         }
-        self.find_client_by_name(text.trim()).await
+        match self.find_client_by_name(text).await {
+            // Only an imported name may begin or end with blanks.
+            Err(Error::NotFound { .. }) if text != text.trim() => {
+                self.find_client_by_name(text.trim()).await
+            }
+            found => found,
+        }
     }
 
     /// Renames, suspends or resumes a client, or ends all tokens of its users. Renaming leaves its

@@ -244,7 +244,14 @@ fn signing_key(
         None => Ok(None),
         Some(text) => SigningKey::from_configured(algorithm, &Secret::new(text.to_owned()))
             .map(Some)
-            .map_err(|error| format!("{}: {error}; {}", table::SECRET_KEY, how_to_make(algorithm))),
+            .map_err(|error| {
+                format!(
+                    "{}: {error}; {}; tokens that an imported system signed with a shorter one are verified when it stands in {}",
+                    table::SECRET_KEY,
+                    how_to_make(algorithm),
+                    table::SECRET_KEY_PREVIOUS
+                )
+            }),
     }
 }
 

@@ -11,7 +11,7 @@ use bosa_auth_store::{
     ClientTx, InstanceState, StoreError, Together, import_markers, signing_keys,
 };
 
-use super::users::{is_storable, lookup_form, model};
+use super::users::{as_imported, is_storable, lookup_form, model};
 use crate::auth::{Auth, Inner};
 use crate::error::{Error, Result};
 use crate::idempotency::Idempotency;
@@ -115,10 +115,13 @@ impl Tenant {
                 count(inner, Quota::User(self, attempted))?;
                 let client = inner.store.client(self.id());
                 let (found, answer) = match &lookup {
-                    Some(identifier) => {
-                        let user = client.user_by_identifier_reading(identifier);
-                        let (found, answer) = inner.store.together((user, beside)).await?;
-                        (found, Some(answer))
+                    Some(lookup) => {
+                        let imported = as_imported(identifier, lookup)
+                            .map(|identifier| client.user_by_identifier_reading(identifier));
+                        let user = client.user_by_identifier_reading(lookup);
+                        let readings = ((imported, user), beside);
+                        let ((imported, user), answer) = inner.store.together(readings).await?;
+                        (imported.flatten().or(user), Some(answer))
                     }
                     None => (None, None),
                 };

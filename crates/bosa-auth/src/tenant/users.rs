@@ -41,6 +41,12 @@ impl Tenant {
     async fn create_user_once(&self, new: &NewUser) -> Result<Created<UserModel>> {
         let inner = self.auth.inner.clone();
         let identifier = Identifier::parse(&new.identifier)?;
+        if let Some(imported) = as_imported(&new.identifier, identifier.as_str()) {
+            let mut client = inner.store.client(self.id());
+            if client.user_by_identifier(imported).await?.is_some() {
+                return Err(Error::UserAlreadyExists);
+            }
+        }
         let now = inner.clock.now();
         let id = UserId::generate(now, inner.entropy.as_ref())?;
         let (text, secret) = match &new.secret {
@@ -147,14 +153,15 @@ impl Tenant {
     /// `NotFound`: the client has no such user. `PermissionDenied`: the key lacks `users:read`.
     pub async fn find_user_by_identifier(&self, identifier: &str) -> Result<UserModel> {
         self.require(Scope::UsersRead)?;
-        let identifier = lookup_form(identifier).ok_or(NOT_FOUND)?;
-        let found = self
-            .auth
-            .inner
-            .store
-            .client(self.id())
-            .user_by_identifier(&identifier)
-            .await?;
+        let lookup = lookup_form(identifier).ok_or(NOT_FOUND)?;
+        let client = self.auth.inner.store.client(self.id());
+        let readings = (
+            as_imported(identifier, &lookup)
+                .map(|identifier| client.user_by_identifier_reading(identifier)),
+            client.user_by_identifier_reading(&lookup),
+        );
+        let (imported, found) = self.auth.inner.store.together(readings).await?;
+        let found = imported.flatten().or(found);
         found.map(|found| model(&found.user)).ok_or(NOT_FOUND)
     }
 
@@ -447,6 +454,12 @@ pub(super) fn lookup_form(identifier: &str) -> Option<String> {
         Err(_) => identifier.to_owned(),
     };
     is_storable(&form).then_some(form)
+}
+
+/// The identifier as it was given, where that is another text than its lookup form: so an imported
+/// user may be called, since imported identifiers are stored as they were.
+pub(super) fn as_imported<'t>(identifier: &'t str, lookup: &str) -> Option<&'t str> {
+    (identifier != lookup).then_some(identifier)
 }
 
 /// Whether a text can be in the database at all: PostgreSQL refuses the character NUL.

@@ -12,7 +12,10 @@ use super::present::Form;
 use crate::id::canonical;
 
 /// Longest text that is looked at, in bytes.
-pub(super) const MAX_TEXT: usize = 2048;
+pub(super) const MAX_TEXT: usize = 16 * 1024;
+
+/// Longest text of ours, in bytes: only names of the original make longer ones.
+pub(super) const MAX_CURRENT_TEXT: usize = 2048;
 
 /// Number of characters of 32 random bytes in base64url.
 const RANDOM_LEN: usize = 43;
@@ -88,6 +91,9 @@ fn form_of(text: &str, tail: &str) -> Result<Form, MalformedCredential> {
             let (random, check) = tail
                 .split_at_checked(RANDOM_LEN)
                 .ok_or(MalformedCredential)?;
+            if text.len() > MAX_CURRENT_TEXT {
+                return Err(MalformedCredential);
+            }
             let covered = text.strip_suffix(check).ok_or(MalformedCredential)?;
             if checksum(covered) != check.as_bytes() {
                 return Err(MalformedCredential);

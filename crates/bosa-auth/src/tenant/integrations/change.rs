@@ -28,7 +28,7 @@ impl Tenant {
         user_identifier: &str,
     ) -> Result<ThirdPartyIntegrationAuth> {
         self.require(Scope::IntegrationsWrite)?;
-        let connector = ConnectorName::parse(connector)?;
+        let connector = self.known_connector(user_id, connector).await?;
         let account = self.named_reading(user_id, connector.as_str(), user_identifier);
         let (has_user, account) = self.has_active_user_and(user_id, account).await?;
         let account = account.flatten().filter(|_| has_user).ok_or(NOT_FOUND)?;
@@ -84,7 +84,7 @@ impl Tenant {
         update: IntegrationUpdate,
     ) -> Result<ThirdPartyIntegrationAuth> {
         self.require(Scope::IntegrationsWrite)?;
-        let connector = ConnectorName::parse(connector)?;
+        let connector = self.known_connector(user_id, connector).await?;
         if let Some(auth_string) = &update.auth_string {
             check_auth_string(auth_string)?;
         }
@@ -209,7 +209,7 @@ impl Tenant {
     /// suspended. `PermissionDenied`: the key lacks `integrations:write`.
     pub async fn only_account(&self, user_id: UserId, connector: &str) -> Result<Option<String>> {
         self.require(Scope::IntegrationsWrite)?;
-        let connector = ConnectorName::parse(connector)?;
+        let connector = self.known_connector(user_id, connector).await?;
         let client = self.auth.inner.store.client(self.id());
         let names = client.account_names_reading(user_id, connector.as_str());
         let (has_user, names) = self.has_active_user_and(user_id, names).await?;
@@ -232,7 +232,7 @@ impl Tenant {
         user_identifier: Option<&str>,
     ) -> Result<bool> {
         self.require(Scope::IntegrationsWrite)?;
-        let connector = ConnectorName::parse(connector)?;
+        let connector = self.known_connector(user_id, connector).await?;
         let inner = self.auth.inner.clone();
         let client_id = self.id();
         let detail = serde_json::json!({ "connector": connector.as_str() }).to_string();

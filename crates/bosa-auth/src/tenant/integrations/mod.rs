@@ -1,6 +1,6 @@
 //! Integrations: a user's accounts at third parties, their credentials sealed.
 
-use bosa_auth_core::{AuthStatus, ClientState, Secret, UserId, UserState};
+use bosa_auth_core::{AuthStatus, ClientState, ConnectorName, Secret, UserId, UserState};
 use bosa_auth_store::integrations::{IntegrationRow, IntegrationWithKey};
 use bosa_auth_store::users::UserWithClient;
 use bosa_auth_store::{InstanceState, NeedsReauth, Reading, StoreError, Together};
@@ -53,6 +53,38 @@ impl Tenant {
             Ok(())
         } else {
             Err(Error::Unauthorized)
+        }
+    }
+
+    /// The connector of accounts that are there already. One of another form than is taken today may
+    /// have been imported: it is found by its exact text.
+    ///
+    /// # Errors
+    /// `InvalidInput`: it is no name of a connector, and the user has no account of one called so.
+    async fn known_connector(&self, user_id: UserId, connector: &str) -> Result<ConnectorName> {
+        let refused = match ConnectorName::parse(connector) {
+            Ok(connector) => return Ok(connector),
+            Err(error) => error,
+        };
+        // An empty one names nothing.
+        if !connector.is_empty() && is_storable(connector) {
+            let mut client = self.auth.inner.store.client(self.id());
+            if client.has_integration(user_id, connector).await? {
+                return Ok(ConnectorName::stored(connector.to_owned()));
+            }
+        }
+        Err(refused.into())
+    }
+
+    /// As [`known_connector`](Self::known_connector), where one may be named.
+    async fn known_connector_of(
+        &self,
+        user_id: UserId,
+        connector: Option<&str>,
+    ) -> Result<Option<ConnectorName>> {
+        match connector {
+            Some(connector) => self.known_connector(user_id, connector).await.map(Some),
+            None => Ok(None),
         }
     }
 

@@ -30,7 +30,7 @@ impl Tenant {
         user_identifier: Option<&str>,
     ) -> Result<Option<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsCredentials)?;
-        let connector = ConnectorName::parse(connector)?;
+        let connector = self.known_connector(user_id, connector).await?;
         let client = self.auth.inner.store.client(self.id());
         let connector = connector.as_str();
         let account = match user_identifier {
@@ -63,7 +63,7 @@ impl Tenant {
         connector: Option<&str>,
     ) -> Result<Vec<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsCredentials)?;
-        let connector = connector.map(ConnectorName::parse).transpose()?;
+        let connector = self.known_connector_of(user_id, connector).await?;
         let client = self.auth.inner.store.client(self.id());
         let connector = connector.as_ref().map(ConnectorName::as_str);
         let accounts = client.integrations_reading(user_id, connector);
@@ -86,7 +86,7 @@ impl Tenant {
         request: PageRequest,
     ) -> Result<Page<ThirdPartyIntegrationAuth>> {
         self.require(Scope::IntegrationsRead)?;
-        let connector = connector.map(ConnectorName::parse).transpose()?;
+        let connector = self.known_connector_of(user_id, connector).await?;
         let query = request.query()?;
         self.user_or_not_found(user_id).await?;
         let mut client = self.auth.inner.store.client(self.id());
@@ -109,7 +109,7 @@ impl Tenant {
     /// `Unauthorized`: the user is suspended. `PermissionDenied`: the key lacks `integrations:read`.
     pub async fn has_integration(&self, user_id: UserId, connector: &str) -> Result<bool> {
         self.require(Scope::IntegrationsRead)?;
-        let connector = ConnectorName::parse(connector)?;
+        let connector = self.known_connector(user_id, connector).await?;
         let client = self.auth.inner.store.client(self.id());
         let any = client.has_integration_reading(user_id, connector.as_str());
         let (has_user, has_any) = self.has_active_user_and(user_id, any).await?;

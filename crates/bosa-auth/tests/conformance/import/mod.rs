@@ -2,4 +2,6 @@
 
 mod again;
 mod arrived;
+mod odd;
+mod older;
 mod source;
