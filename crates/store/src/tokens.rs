@@ -216,6 +216,23 @@ impl ClientScope<&mut Tx> {
         Ok(inserted == 1)
     }
 
+    /// Lets an imported token end later, as it does where it came from; false when it was revoked, or
+    /// ends as late already.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn extend_imported_token(
+        &mut self,
+        id: TokenId,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let changed = self
+            .source
+            .execute(EXTEND, params![self.client_id, id, expires_at])
+            .await?;
+        Ok(changed == 1)
+    }
+
     /// Revokes a token that is live at `at`, the leeway included.
     ///
     /// # Errors
@@ -338,6 +355,8 @@ statements! {
     INSERT = "insert into bosa_tokens (client_id, id, user_id, signing_key_id, form, client_generation, \
         user_generation, issued_at, expires_at, idle_end, revoked_at, revoke_operation) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (id) do nothing";
+    EXTEND = "update bosa_tokens set expires_at = $3 where client_id = $1 and id = $2 \
+        and form = 'imported' and revoked_at is null and expires_at < $3";
     REVOKE = "update bosa_tokens set revoked_at = $3, revoke_operation = $4 \
         where client_id = $1 and id = $2 and revoked_at is null \
         and expires_at > $5 and (idle_end is null or idle_end > $3) \

@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use bosa_auth_core::vault::DataKey;
 use bosa_auth_core::{ClientId, IntegrationId, UserId};
 use bosa_auth_store::{
-    AccountPlace, ImportKind, ImportMarker, ImportOutcome, IntegrationRow, Original,
-    OriginalIntegration, import_markers,
+    AccountPlace, ImportKind, ImportMarker, ImportOutcome, IntegrationChange, IntegrationRow,
+    Original, OriginalIntegration, import_markers,
 };
 use uuid::Uuid;
 
 use super::names::Among;
+use super::opening::Opened;
 use super::report::{Found, What};
 use super::run::{Here, Plan, Run};
 use super::write::{Row, Write};
 use crate::error::{Error, Result};
-use crate::tenant::new_account;
+use crate::tenant::{new_account, open_credential};
 use crate::vault::{Place, open_data_key};
 
 const KIND: ImportKind = ImportKind::Integration;
@@ -73,11 +74,11 @@ impl Run<'_> {
         let mut keys = Keys::default();
         for row in rows {
             let marker = markers.get(&row.id);
-            if marker.is_some_and(|marker| marker.outcome == ImportOutcome::Imported) {
-                plan.found.push(Found {
-                    id: row.id,
-                    what: What::AlreadyThere(None),
-                });
+            if let Some(marker) = marker
+                && marker.outcome == ImportOutcome::Imported
+            {
+                self.look_again_at_integration(&mut plan, row, &mut keys, marker)
+                    .await?;
                 continue;
             }
             let repair = repairs.get(&row.id).copied();
@@ -85,6 +86,67 @@ impl Run<'_> {
                 .await?;
         }
         Ok(plan)
+    }
+
+    /// An account that was imported earlier: another value in the source counts, unless the account was
+    /// changed here, where it then has another time of change.
+    async fn look_again_at_integration(
+        &self,
+        plan: &mut Plan,
+        row: &OriginalIntegration,
+        keys: &mut Keys,
+        marker: &ImportMarker,
+    ) -> Result<()> {
+        let what = match self.changed_value(row, marker).await? {
+            Some((account, opened)) => {
+                let (client_id, id) = (account.client_id, account.id);
+                let key = keys.of(self, client_id).await?;
+                let entropy = self.inner().entropy.as_ref();
+                let sealed = Place::credential(&account).seal_text(key, &opened.plain, entropy)?;
+                let change = IntegrationChange {
+                    version: account.version,
+                    auth_scopes: scopes(row.auth_scopes.as_deref(), &mut Vec::new())?,
+                    sealed: sealed.bytes,
+                    data_key_id: sealed.key_id,
+                    auth_status: account.auth_status,
+                    subject: account.subject,
+                    at: account.updated_at,
+                };
+                plan.writes.push(Write {
+                    row: Row::Value(client_id, id, Box::new(change)),
+                    marker: marker.clone(),
+                });
+                What::Updated("has another value in the source since")
+            }
+            None => What::AlreadyThere(None),
+        };
+        plan.found.push(Found { id: row.id, what });
+        Ok(())
+    }
+
+    async fn changed_value(
+        &self,
+        row: &OriginalIntegration,
+        marker: &ImportMarker,
+    ) -> Result<Option<(IntegrationRow, Opened)>> {
+        let inner = self.inner();
+        let (Some(client), Some(user)) = (row.client_id, row.user_id) else {
+            return Ok(None);
+        };
+        let mut client = inner.store.client(client.into());
+        let found = client.integration(user.into(), row.id.into()).await?;
+        let found = found.filter(|account| account.updated_at == marker.imported_at);
+        let stored = row.auth_string.as_ref();
+        let opened = stored.and_then(|stored| self.opening.open(stored).ok());
+        let (Some(account), Some(opened)) = (found, opened) else {
+            return Ok(None);
+        };
+        let Some(key) = client.data_key(account.data_key_id).await? else {
+            return Ok(None);
+        };
+        let here = open_credential(&self.operator.auth, &account, &key)?;
+        let is_same = here.expose() == opened.plain.expose();
+        Ok((!is_same).then_some((account, opened)))
     }
 
     async fn plan_integration(

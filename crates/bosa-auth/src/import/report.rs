@@ -14,8 +14,8 @@ pub struct ImportReport {
     pub source_version: i64,
     /// What became of the rows: clients, users, tokens, integrations.
     pub kinds: Vec<ImportedKind>,
-    /// The rows that were repaired or skipped, or whose end in the source was followed; not those tokens
-    /// that are over.
+    /// The rows that were repaired or skipped, or where a change in the source was followed; not those tokens
+    /// that are over, or end later than before.
     pub lines: Vec<ImportLine>,
     /// What else is to be known.
     pub notes: Vec<String>,
@@ -39,6 +39,9 @@ pub struct ImportedKind {
     pub repaired: u64,
     /// Rows that were not imported.
     pub skipped: u64,
+    /// Rows imported earlier that were brought up to date, because they have changed in the source since and
+    /// not here.
+    pub updated: u64,
     /// Rows imported earlier that were ended here, because they were ended in the source since.
     pub ended: u64,
     /// Why, and how many.
@@ -76,6 +79,8 @@ pub enum ImportOutcome {
     Repaired,
     /// It was not imported.
     Skipped,
+    /// It was imported earlier, and brought up to date now.
+    Updated,
     /// It was imported earlier, and ended now.
     Ended,
 }
@@ -87,6 +92,7 @@ impl ImportOutcome {
         match self {
             Self::Repaired => "repaired",
             Self::Skipped => "skipped",
+            Self::Updated => "updated",
             Self::Ended => "ended",
         }
     }
@@ -105,12 +111,17 @@ pub(super) enum What {
     Imported(Vec<&'static str>),
     /// Made by an earlier run; ended now for this reason.
     AlreadyThere(Option<&'static str>),
+    /// Made by an earlier run; brought up to date now for this reason.
+    Updated(&'static str),
     /// Not made.
     Skipped(&'static str),
 }
 
 /// A token that is over: a reason that has a count but no lines.
 pub(super) const OVER: &str = "is over";
+
+/// A token that was used at the source: as the one above.
+pub(super) const LATER: &str = "ends later in the source";
 
 /// The report while it grows.
 #[derive(Debug)]
@@ -157,6 +168,11 @@ impl Growing {
                 counts.ended += u64::from(ended.is_some());
                 (ImportOutcome::Ended, ended.into_iter().collect())
             }
+            What::Updated(reason) => {
+                counts.already_there += 1;
+                counts.updated += 1;
+                (ImportOutcome::Updated, vec![reason])
+            }
             What::Skipped(reason) => {
                 counts.skipped += 1;
                 (ImportOutcome::Skipped, vec![reason])
@@ -165,7 +181,7 @@ impl Growing {
         for reason in reasons {
             let key = (kind.as_str(), outcome, reason);
             *self.counts.entry(key).or_default() += 1;
-            if reason != OVER {
+            if reason != OVER && reason != LATER {
                 self.lines.push(ImportLine {
                     kind: kind.as_str(),
                     id: row.id,
@@ -209,6 +225,7 @@ fn empty(kind: ImportKind) -> ImportedKind {
         already_there: 0,
         repaired: 0,
         skipped: 0,
+        updated: 0,
         ended: 0,
         reasons: Vec::new(),
     }

@@ -7,7 +7,7 @@ use bosa_auth_store::tokens::TokenRow;
 use bosa_auth_store::{ImportKind, ImportMarker, ImportOutcome, OriginalToken, import_markers};
 use uuid::Uuid;
 
-use super::report::{Found, OVER, What};
+use super::report::{Found, LATER, OVER, What};
 use super::run::{End, Here, Plan, Run};
 use super::write::{Row, Write};
 use crate::error::Result;
@@ -41,7 +41,8 @@ impl Run<'_> {
             if let Some(marker) = marker
                 && marker.outcome == ImportOutcome::Imported
             {
-                self.look_again_at_token(&mut plan, row, client_id).await?;
+                self.look_again_at_token(&mut plan, row, client_id, marker)
+                    .await?;
                 continue;
             }
             if row.user_client_id != Some(client) {
@@ -66,28 +67,33 @@ impl Run<'_> {
         Ok(plan)
     }
 
-    /// A token that was imported earlier: only its revocation in the source counts.
+    /// A token that was imported earlier: its revocation in the source counts, and a later end.
     async fn look_again_at_token(
         &self,
         plan: &mut Plan,
         row: &OriginalToken,
         client_id: ClientId,
+        marker: &ImportMarker,
     ) -> Result<()> {
-        let mut ended = None;
-        if row.is_revoked == Some(true) {
-            let id = TokenId::from(row.id);
-            let here = self.inner().store.client(client_id).token(id).await?;
-            if here.is_some_and(|here| {
-                here.token.revoked_at.is_none() && here.token.expires_at > self.now
-            }) {
+        let id = TokenId::from(row.id);
+        let here = self.inner().store.client(client_id).token(id).await?;
+        let here = here.filter(|here| here.token.revoked_at.is_none());
+        let is_revoked = row.is_revoked == Some(true);
+        let what = match (here, end(row)) {
+            (Some(here), _) if is_revoked && here.token.expires_at > self.now => {
                 plan.ends.push(End::Token(client_id, id));
-                ended = Some("was revoked in the source since");
+                What::AlreadyThere(Some("was revoked in the source since"))
             }
-        }
-        plan.found.push(Found {
-            id: row.id,
-            what: What::AlreadyThere(ended),
-        });
+            (Some(here), Some(end)) if !is_revoked && here.token.expires_at < end => {
+                plan.writes.push(Write {
+                    row: Row::TokenEnd(client_id, id, end),
+                    marker: marker.clone(),
+                });
+                What::Updated(LATER)
+            }
+            _ => What::AlreadyThere(None),
+        };
+        plan.found.push(Found { id: row.id, what });
         Ok(())
     }
 

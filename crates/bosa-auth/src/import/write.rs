@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bosa_auth_core::{AuditAction, ClientId};
+use bosa_auth_core::{AuditAction, ClientId, IntegrationId, Timestamp, TokenId};
 use bosa_auth_store::tokens::TokenRow;
 use bosa_auth_store::users::UserRow;
 use bosa_auth_store::{
-    ApiKeyRow, ClientRow, ClientTx, DataKeyRow, ImportKind, ImportMarker, IntegrationInsert,
-    IntegrationRow, StoreError, Tx, audit, clients, import_markers,
+    ApiKeyRow, ClientRow, ClientTx, DataKeyRow, ImportKind, ImportMarker, IntegrationChange,
+    IntegrationInsert, IntegrationRow, StoreError, Tx, audit, clients, import_markers,
 };
 
 use super::run::Run;
@@ -28,6 +28,10 @@ pub(super) enum Row {
     User(Box<UserRow>),
     Token(Box<TokenRow>),
     Integration(Box<IntegrationRow>),
+    /// A token that is there ends later.
+    TokenEnd(ClientId, TokenId, Timestamp),
+    /// An account that is there has another value.
+    Value(ClientId, IntegrationId, Box<IntegrationChange>),
 }
 
 #[derive(Debug)]
@@ -59,6 +63,13 @@ impl Row {
             Self::Integration(row) => {
                 let inserted = scope(tx, row.client_id).insert_integration(row).await?;
                 matches!(inserted, IntegrationInsert::Done { .. })
+            }
+            Self::TokenEnd(client, id, end) => {
+                scope(tx, *client).extend_imported_token(*id, *end).await?
+            }
+            Self::Value(client, id, change) => {
+                let changed = scope(tx, *client).update_integration(*id, change).await?;
+                changed.is_some()
             }
         })
     }

@@ -85,6 +85,7 @@ struct KindView {
     already_there: u64,
     repaired: u64,
     skipped: u64,
+    updated: u64,
     ended: u64,
     reasons: Vec<ReasonView>,
 }
@@ -105,13 +106,14 @@ struct RowView {
     reason: String,
 }
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "kind",
     "read",
     "imported",
     "already_there",
     "repaired",
     "skipped",
+    "updated",
     "ended",
 ];
 const REASONS: [&str; 4] = ["kind", "outcome", "count", "reason"];
@@ -126,6 +128,7 @@ impl From<ImportReport> for ImportView {
             already_there: of.already_there,
             repaired: of.repaired,
             skipped: of.skipped,
+            updated: of.updated,
             ended: of.ended,
             reasons: of
                 .reasons

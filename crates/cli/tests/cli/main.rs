@@ -11,6 +11,7 @@ mod arguments;
 mod connector_settings;
 mod connectors;
 mod freshness;
+mod import;
 mod integrations;
 mod nodes;
 mod pages;

@@ -171,6 +171,44 @@ on_every_database! {
         assert_eq!(login(&world, GLOBEX, CAROL).await, "accepted");
     }
 
+    async fn what_changed_in_the_source_and_not_here_is_brought_up_to_date(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.run("update public.tokens set expires_at = 1800000000").await;
+        source.import(&world.auth).await.unwrap();
+        let (acme, alice): (ClientId, UserId) = (ACME.parse().unwrap(), ALICE.parse().unwrap());
+        let tenant = world.auth.operator().tenant(acme).await.unwrap();
+        let end = async || tenant.verify_token(&token(ALICE)).await.unwrap().expires_at;
+        assert_eq!(end().await, 1_800_000_000);
+        let update = bosa_auth::IntegrationUpdate { auth_string: Some("changed here".into()), ..Default::default() };
+        tenant.update_integration_auth(alice, "github", "alice-work-gh", update).await.unwrap();
+        // Both accounts get the value of a third one.
+        source.run("update public.tokens set expires_at = 1900000000; \
+            update public.third_party_integration_auths set auth_string = (select auth_string \
+            from public.third_party_integration_auths where user_identifier = 'bob-gh') where connector = 'github'").await;
+        let dry = bosa_auth::ImportOptions { dry_run: true, ..source.options() };
+        let dry = import(&world.auth, dry).await.unwrap();
+        assert_eq!(end().await, 1_800_000_000);
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!((dry.kinds, dry.lines), (report.kinds.clone(), report.lines.clone()));
+        assert_eq!(report.lines.len(), 1);
+        assert_eq!(end().await, 1_900_000_000);
+        let service = world.auth.third_party_integration_service();
+        let read = async |name: &str| {
+            let found = service.get_integration_for(acme, alice, "github", name).await.unwrap().unwrap();
+            found.auth_string.expose().to_owned()
+        };
+        assert_eq!(read("alice-gh").await, "ghp_plainpat0123456789");
+        assert_eq!(read("alice-work-gh").await, "changed here");
+        let before = dump(&db).await;
+        source.import(&world.auth).await.unwrap();
+        assert_eq!(dump(&db).await, before);
+        // Brought up to date once, it still is not one that was changed here.
+        source.run("update public.third_party_integration_auths set auth_string = (select auth_string \
+            from public.third_party_integration_auths where user_identifier = 'carol@gmail.test') where user_identifier = 'alice-gh'").await;
+        source.import(&world.auth).await.unwrap();
+        assert_eq!(read("alice-gh").await, "x");
+    }
+
     async fn a_backup_carries_what_an_import_remembers(db: TestDatabase) {
         let (world, source) = (world(&db).await, Source::fixture().await);
         source.import(&world.auth).await.unwrap();

@@ -1,0 +1,159 @@
+//! Taking over a database of the original from the command line.
+
+use bosa_auth_store::{BoxFuture, StoreError};
+use bosa_auth_testkit::TestDatabase;
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+const DUMP: &str =
+    include_str!("../../../bosa-auth/tests/fixtures/original-0.9.7/dump_inserts.sql");
+const KNOWN: &str = include_str!("../../../bosa-auth/tests/fixtures/original-0.9.7/known.json");
+
+fn known() -> Value {
+    serde_json::from_str(KNOWN).unwrap()
+}
+
+/// Fills a database as version 0.9.7 of the original did.
+async fn fill(db: &TestDatabase) {
+    db.db()
+        .write(|tx| -> BoxFuture<'_, Result<(), StoreError>> {
+            Box::pin(async move { tx.batch(DUMP).await })
+        })
+        .await
+        .unwrap();
+    db.db().renew_connections();
+}
+
+/// With the settings that the original had.
+fn set_as_there(world: &mut World) {
+    let known = known();
+    let of = |group: &str, name: &str| known[group][name].as_str().unwrap().to_owned();
+    world.set("AUTH_SECRET_KEY", &of("settings", "auth_secret_key"));
+    for name in ["BOSA_AUTH_ENCRYPTION_PASSWORD", "BOSA_AUTH_ENCRYPTION_SALT"] {
+        world.set(name, &of("env", name));
+    }
+}
+
+fn kinds(report: &Value) -> Vec<(String, u64, u64, u64)> {
+    let kinds = report["kinds"].as_array().unwrap();
+    let number = |of: &Value, name: &str| of[name].as_u64().unwrap();
+    kinds
+        .iter()
+        .map(|of| {
+            (
+                of["kind"].as_str().unwrap().to_owned(),
+                number(of, "read"),
+                number(of, "imported"),
+                number(of, "already_there"),
+            )
+        })
+        .collect()
+}
+
+fn all(imported: bool) -> Vec<(String, u64, u64, u64)> {
+    [("client", 2), ("user", 5), ("token", 6), ("integration", 8)]
+        .map(|(kind, read)| match imported {
+            true => (kind.to_owned(), read, read, 0),
+            false => (kind.to_owned(), read, 0, read),
+        })
+        .into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_original_is_looked_at_taken_over_and_looked_at_again() {
+    let source = TestDatabase::postgres().await;
+    fill(&source).await;
+    let from = source.address();
+    let mut world = World::new();
+    set_as_there(&mut world);
+    let import = ["import", "bosa", "--from", from.as_str()];
+
+    let dry = world.json(&[import.as_slice(), &["--dry-run"]].concat());
+    assert_eq!((kinds(&dry), &dry["dry_run"]), (all(true), &json!(true)));
+    assert_eq!(std::fs::read_dir(world.path()).unwrap().count(), 0);
+
+    let report = world.json(&import);
+    assert_eq!(kinds(&report), all(true));
+    assert_eq!(
+        (&report["source_version"], &report["notes"]),
+        (&json!(6), &json!([]))
+    );
+    let show = [
+        "integration",
+        "show",
+        "github",
+        "--client",
+        "acme",
+        "--user",
+        "bob",
+    ];
+    assert_eq!(world.json(&show)["auth_string"], "ghp_plainpat0123456789");
+    for token in known()["tokens"].as_array().unwrap() {
+        let client = token["client_id"].as_str().unwrap();
+        let verify = ["token", "verify", "--client", client];
+        let code = world
+            .run_with(&verify, token["token"].as_str().unwrap())
+            .code;
+        let dave = token["user_id"] == "c0a1ede8-862b-4881-989b-aef058972727";
+        assert_eq!(
+            code,
+            if token["is_revoked"] == true || dave {
+                4
+            } else {
+                0
+            }
+        );
+    }
+
+    let again = world.json(&[import.as_slice(), &["--dry-run"]].concat());
+    assert_eq!(kinds(&again), all(false));
+    let table = world.run(&import).expect(0);
+    let lines: Vec<_> = table.stdout.lines().collect();
+    assert!(lines[0].starts_with("KIND"), "{}", table.stdout);
+    assert!(lines[4].starts_with("integration  8"), "{}", table.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_beside_the_tables_of_the_original_says_how_to_import() {
+    let db = TestDatabase::postgres().await;
+    fill(&db).await;
+    let mut world = World::on(&db);
+    set_as_there(&mut world);
+    world.run(&["init"]).expect(0);
+    let hint = "bosa-auth import bosa";
+    assert!(world.run(&["client", "list"]).stderr.contains(hint));
+    // The source is the database itself when none is named.
+    assert_eq!(kinds(&world.json(&["import", "bosa"])), all(true));
+    assert!(!world.run(&["client", "list"]).stderr.contains(hint));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_an_import_from_beginning_is_said() {
+    let source = TestDatabase::postgres().await;
+    fill(&source).await;
+    let from = source.address();
+    let mut world = World::new();
+    world.run(&["import", "bosa"]).refused(2);
+    for secret in [
+        "postgresql://bosa:secret@localhost/bosa",
+        "postgresql://localhost/bosa?password=secret",
+    ] {
+        let refused = world.run(&["import", "bosa", "--from", secret]).refused(2);
+        assert!(
+            refused.contains("BOSA_AUTH_IMPORT_FROM_FILE"),
+            "{}",
+            refused
+        );
+        assert!(!refused.contains("secret@"));
+    }
+    let unset = world.run(&["import", "bosa", "--from", &from]).refused(2);
+    assert!(unset.contains("BOSA_AUTH_ENCRYPTION_PASSWORD"), "{}", unset);
+    world
+        .run(&["import", "bosa", "--from", "postgresql://127.0.0.1:1/bosa"])
+        .refused(5);
+    set_as_there(&mut world);
+    world.set("AUTH_SECRET_KEY", "short");
+    let short = world.run(&["import", "bosa", "--from", &from]).refused(2);
+    assert!(short.contains("AUTH_SECRET_KEY_PREVIOUS"), "{}", short);
+}
