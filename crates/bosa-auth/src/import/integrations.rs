@@ -1,6 +1,7 @@
 //! Accounts at other services, their values sealed anew.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use bosa_auth_core::vault::DataKey;
 use bosa_auth_core::{ClientId, IntegrationId, UserId};
@@ -261,16 +262,15 @@ struct Keys(HashMap<ClientId, DataKey>);
 
 impl Keys {
     async fn of(&mut self, run: &Run<'_>, client_id: ClientId) -> Result<&DataKey> {
-        if !self.0.contains_key(&client_id) {
-            let inner = run.inner();
-            let row = inner.store.client(client_id).active_data_key().await?;
-            let row = row.ok_or(Error::NotFound { what: "client" })?;
-            self.0
-                .insert(client_id, open_data_key(inner, client_id, &row)?);
-        }
-        self.0
-            .get(&client_id)
-            .ok_or_else(|| Error::internal("a data key was lost"))
+        Ok(match self.0.entry(client_id) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => {
+                let inner = run.inner();
+                let row = inner.store.client(client_id).active_data_key().await?;
+                let row = row.ok_or(Error::NotFound { what: "client" })?;
+                place.insert(open_data_key(inner, client_id, &row)?)
+            }
+        })
     }
 }
 

@@ -45,7 +45,7 @@ async fn every_statement_is_understood_by_postgresql() {
 }
 
 /// Tables whose rows grow with the use of the system.
-const LARGE: [&str; 13] = [
+const LARGE: [&str; 14] = [
     "bosa_clients",
     "bosa_api_keys",
     "bosa_users",
@@ -57,6 +57,7 @@ const LARGE: [&str; 13] = [
     "bosa_connect_states",
     "bosa_connector_settings",
     "bosa_data_keys",
+    "bosa_import_markers",
     "bosa_audit_events",
     "bosa_idempotency",
 ];
