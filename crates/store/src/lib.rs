@@ -38,6 +38,7 @@ pub mod leases;
 pub mod migrate;
 pub mod nodes;
 pub mod original;
+mod original_cache;
 mod page;
 pub mod rekey;
 pub mod root_keys;
@@ -86,6 +87,7 @@ pub use nodes::NodeRow;
 pub use original::{
     Original, OriginalClient, OriginalCounts, OriginalIntegration, OriginalToken, OriginalUser,
 };
+pub use original_cache::OriginalCache;
 pub use page::{Page, PageQuery};
 pub use rekey::{RekeyRemaining, RekeyRow};
 pub use root_keys::{CanaryRow, RootKeyUse};

@@ -5,6 +5,7 @@
 //! knows the rows again. A dry run leaves the second half out, and so reports the same. What changed
 //! between the two halves rolls the portion back, and it is looked at once more.
 
+mod cache;
 mod clients;
 mod ending;
 mod hint;
@@ -21,7 +22,7 @@ mod write;
 use std::sync::Arc;
 
 use bosa_auth_core::Secret;
-use bosa_auth_store::{DatabaseUrl, Original, StoreError};
+use bosa_auth_store::{DatabaseUrl, Original, OriginalCache, StoreError};
 
 use self::run::Run;
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ pub use self::report::{ImportLine, ImportOutcome, ImportReason, ImportReport, Im
 pub struct ImportOptions {
     /// The URL of the original's PostgreSQL database.
     pub from: Secret,
+    /// The URL of the original's Redis.
+    pub redis: Option<Secret>,
     /// The original's encryption password, as base32 text.
     pub encryption_password: Option<Secret>,
     /// The original's encryption salt, as base32 text.
@@ -69,6 +72,7 @@ impl ImportOptions {
         })?;
         Ok(Self {
             from,
+            redis: given(table::IMPORT_REDIS),
             encryption_password: given(table::ENCRYPTION_PASSWORD),
             encryption_salt: given(table::ENCRYPTION_SALT),
             dry_run,
@@ -97,7 +101,13 @@ impl Operator {
         let original = Original::open(&url).await.map_err(of_the_source)?;
         let opening = opening::Opening::new(&original, &options)?;
         opening.check(&original).await?;
-        let run = Run::begin(self, &original, opening, options.dry_run, progress).await?;
+        let redis = options.redis.as_ref().filter(|url| !url.is_empty());
+        let cache = match redis {
+            Some(url) => Some(OriginalCache::open(url).await?),
+            None => None,
+        };
+        let mut run = Run::begin(self, &original, opening, options.dry_run, progress).await?;
+        run.cache = cache;
         run.finish().await
     }
 }

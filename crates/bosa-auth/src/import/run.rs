@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bosa_auth_core::{ClientId, ClientState, Timestamp, UserId};
 use bosa_auth_store::{
-    ImportKind, ImportMarker, ImportOutcome, Original, OriginalClient, OriginalIntegration,
-    OriginalToken, OriginalUser, import_markers,
+    ImportKind, ImportMarker, ImportOutcome, Original, OriginalCache, OriginalClient,
+    OriginalIntegration, OriginalToken, OriginalUser, import_markers,
 };
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) skipped_users: HashSet<Uuid>,
     /// Names that this run has made up.
     pub(super) made_up: HashSet<(Owner, String)>,
+    /// The Redis of the source, if it is asked.
+    pub(super) cache: Option<OriginalCache>,
     report: Growing,
     progress: ImportProgress,
     looked_at: u64,
@@ -116,6 +118,7 @@ impl<'a> Run<'a> {
             clients: HashMap::new(),
             skipped_users: HashSet::new(),
             made_up: HashSet::new(),
+            cache: None,
             report: Growing::new(),
             progress,
             looked_at: 0,
@@ -135,7 +138,8 @@ impl<'a> Run<'a> {
             self.portion(Portion::Users(rows)).await?;
         }
         let mut tokens = original.tokens().await.map_err(of_the_source)?;
-        while let Some(rows) = some(tokens.next().await)? {
+        while let Some(mut rows) = some(tokens.next().await)? {
+            self.add_from_cache(&mut rows).await?;
             self.portion(Portion::Tokens(rows)).await?;
         }
         let mut defaults = Defaults::default();

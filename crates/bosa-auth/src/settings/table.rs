@@ -61,6 +61,7 @@ pub(crate) const OUTBOUND_PRIVATE_ADDRESSES: &str = "BOSA_AUTH_OUTBOUND_PRIVATE_
 pub(crate) const OUTBOUND_CA_FILE: &str = "BOSA_AUTH_OUTBOUND_CA_FILE";
 pub(crate) const IMPORTED_TOKENS_UNTIL: &str = "BOSA_AUTH_IMPORTED_TOKENS_UNTIL";
 pub(crate) const IMPORT_FROM: &str = "BOSA_AUTH_IMPORT_FROM";
+pub(crate) const IMPORT_REDIS: &str = "BOSA_AUTH_IMPORT_REDIS";
 pub(crate) const ENCRYPTION_PASSWORD: &str = "BOSA_AUTH_ENCRYPTION_PASSWORD";
 pub(crate) const ENCRYPTION_SALT: &str = "BOSA_AUTH_ENCRYPTION_SALT";
 pub(crate) const LISTEN: &str = "BOSA_AUTH_LISTEN";
@@ -187,6 +188,11 @@ pub const SETTINGS: &[SettingSpec] = &[
         IMPORT_FROM,
         "import_from",
         "for import bosa: the database of the original, postgresql://…; absent: the database of this system, if it is PostgreSQL",
+    ),
+    secret(
+        IMPORT_REDIS,
+        "import_redis",
+        "for import bosa: the Redis of the original, redis://…, for ends of tokens that its database lacks",
     ),
     secret(
         ENCRYPTION_PASSWORD,

@@ -29,6 +29,10 @@ pub(crate) struct BosaArgs {
     /// BOSA_AUTH_IMPORT_FROM, or the database of this system, if it is PostgreSQL.
     #[arg(long, value_name = "URL")]
     from: Option<String>,
+    /// The Redis of the original: redis://host, without a password. It only adds ends of tokens that the
+    /// database lacks. Absent: BOSA_AUTH_IMPORT_REDIS, or none is asked.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
     /// Print the report of what would be done, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -47,7 +51,16 @@ impl ImportCommand {
                 "Set BOSA_AUTH_IMPORT_FROM, or BOSA_AUTH_IMPORT_FROM_FILE to a file that holds the URL.",
             ));
         }
-        Ok(vec![("BOSA_AUTH_IMPORT_FROM", args.from.clone())])
+        if args.redis.as_deref().is_some_and(holds_password) {
+            return Err(Failure::usage(
+                "--redis holds a password, which other users of this machine can read",
+                "Set BOSA_AUTH_IMPORT_REDIS, or BOSA_AUTH_IMPORT_REDIS_FILE to a file that holds the URL.",
+            ));
+        }
+        Ok(vec![
+            ("BOSA_AUTH_IMPORT_FROM", args.from.clone()),
+            ("BOSA_AUTH_IMPORT_REDIS", args.redis.clone()),
+        ])
     }
 }
 

@@ -75,6 +75,7 @@ pub(super) fn options(address: &str) -> ImportOptions {
         from: Secret::from(address),
         encryption_password: secret("BOSA_AUTH_ENCRYPTION_PASSWORD"),
         encryption_salt: secret("BOSA_AUTH_ENCRYPTION_SALT"),
+        redis: None,
         dry_run: false,
     }
 }
