@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bosa_auth_core::token::SigningKey;
 use bosa_auth_core::{
-    Actor, AuditAction, AuditEvent, Clock, Entropy, InstanceId, OperationId, SystemClock,
+    Actor, AuditAction, AuditEvent, Clock, Entropy, Form, InstanceId, OperationId, SystemClock,
     SystemEntropy, Timestamp,
 };
 use bosa_auth_store::{
@@ -258,8 +258,11 @@ fn live_kid(table: &archive::ArchiveTable, row: &[Param], now: Timestamp) -> Opt
     };
     let expired = matches!(value("expires_at"), Some(Param::Int(Some(end))) if *end <= bosa_auth_core::to_micros(now));
     let revoked = matches!(value("revoked_at"), Some(Param::Int(Some(_))));
+    // The row of an imported one does not know its key.
+    let imported =
+        matches!(value("form"), Some(Param::Text(Some(form))) if form == Form::Imported.as_str());
     match value("signing_key_id") {
-        Some(Param::Text(Some(kid))) if !expired && !revoked => Some(kid.clone()),
+        Some(Param::Text(Some(kid))) if !expired && !revoked && !imported => Some(kid.clone()),
         _ => None,
     }
 }
