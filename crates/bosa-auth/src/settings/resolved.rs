@@ -246,7 +246,7 @@ fn signing_key(
             .map(Some)
             .map_err(|error| {
                 format!(
-                    "{}: {error}; {}; tokens that an imported system signed with a shorter one are verified when it stands in {}",
+                    "{}: {error}; {}; what an imported system has signed is verified with its former key in {}",
                     table::SECRET_KEY,
                     how_to_make(algorithm),
                     table::SECRET_KEY_PREVIOUS
