@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bosa_auth_core::{Actor, AuditAction, AuditEvent};
+use bosa_auth_store::import_markers::{self, ImportKind, ImportMarker, ImportOutcome};
 use bosa_auth_store::{
     ClientTx, Param, Store, StoreError, archive, audit, changes, clients, instance, params, rekey,
     root_keys, tokens,
@@ -73,6 +74,16 @@ async fn moves(from: TestDatabase, into: TestDatabase) {
         ClientTx::new(&mut *tx, ours.client)
             .take_lease(ours.first, holder(1), Duration::from_secs(60))
             .await?;
+        let marker = ImportMarker {
+            kind: ImportKind::Client,
+            id: ours.client.as_uuid(),
+            outcome: ImportOutcome::Imported,
+            reason: None,
+            former_name: None,
+            was_active: true,
+            imported_at: at(1),
+        };
+        let _answer = import_markers::put_later(tx, &marker);
         audit::record(tx, &event).await
     });
     assert_eq!(recorded, Ok(true));
