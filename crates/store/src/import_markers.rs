@@ -8,7 +8,7 @@ use bosa_auth_core::{Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::columns::{Columns, statements};
-use crate::db::{Later, Row, Tx};
+use crate::db::{Later, Param, Row, Tx};
 use crate::error::StoreError;
 use crate::params;
 use crate::store::{Source, Store};
@@ -97,25 +97,35 @@ pub async fn find(
     row.as_ref().map(|row| read(kind, row)).transpose()
 }
 
-/// Stores a marker, or replaces what it says, with the next statement; when the row was first seen
-/// stays.
+/// Stores the marker of a row that was imported, or replaces what it says, with the next statement;
+/// when the row was first seen stays.
 pub fn put_later(tx: &mut Tx, marker: &ImportMarker) -> Later {
+    tx.later(PUT, values(marker))
+}
+
+/// Stores the marker of a row that was skipped; false when another run has imported that row, whose
+/// marker then stays.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn put_skipped(tx: &mut Tx, marker: &ImportMarker) -> Result<bool, StoreError> {
+    Ok(tx.execute(PUT, values(marker)).await? == 1)
+}
+
+fn values(marker: &ImportMarker) -> Vec<Param> {
     let outcome = match marker.outcome {
         ImportOutcome::Imported => IMPORTED,
         ImportOutcome::Skipped => SKIPPED,
     };
-    tx.later(
-        PUT,
-        params![
-            marker.kind.as_str(),
-            marker.id,
-            outcome,
-            marker.reason.as_deref(),
-            marker.former_name.as_deref(),
-            marker.was_active,
-            marker.imported_at
-        ],
-    )
+    params![
+        marker.kind.as_str(),
+        marker.id,
+        outcome,
+        marker.reason.as_deref(),
+        marker.former_name.as_deref(),
+        marker.was_active,
+        marker.imported_at
+    ]
 }
 
 /// Tells whether this was the name of an imported user in the original's database, which has another
@@ -157,6 +167,7 @@ statements! {
     PUT = "insert into bosa_import_markers (kind, id, outcome, reason, former_name, was_active, imported_at) \
         values (cast($1 as text), $2, $3, $4, $5, $6, $7) on conflict (kind, id) do update set \
         outcome = excluded.outcome, reason = excluded.reason, former_name = excluded.former_name, \
-        was_active = excluded.was_active";
+        was_active = excluded.was_active \
+        where bosa_import_markers.outcome = 'skipped' or excluded.outcome = 'imported'";
     IS_FORMER = "select 1 from bosa_import_markers where kind = 'user' and id = $1 and former_name = $2";
 }

@@ -6,8 +6,9 @@ use bosa_auth_core::{AuditAction, ClientId, IntegrationId, Timestamp, TokenId};
 use bosa_auth_store::tokens::TokenRow;
 use bosa_auth_store::users::UserRow;
 use bosa_auth_store::{
-    ApiKeyRow, ClientRow, ClientTx, DataKeyRow, ImportKind, ImportMarker, IntegrationChange,
-    IntegrationInsert, IntegrationRow, StoreError, Tx, audit, clients, import_markers,
+    ApiKeyRow, ClientRow, ClientTx, DataKeyRow, ImportKind, ImportMarker, ImportOutcome,
+    IntegrationChange, IntegrationInsert, IntegrationRow, StoreError, Tx, audit, clients,
+    import_markers,
 };
 
 use super::run::Run;
@@ -39,6 +40,20 @@ pub(super) struct NewClient {
     pub(super) row: ClientRow,
     pub(super) data_key: DataKeyRow,
     pub(super) api_key: Option<ApiKeyRow>,
+}
+
+impl Write {
+    /// False when it cannot be written as it was planned.
+    async fn write(&self, tx: &mut Tx) -> Result<bool> {
+        if self.marker.outcome == ImportOutcome::Skipped {
+            return Ok(import_markers::put_skipped(tx, &self.marker).await?);
+        }
+        if !self.row.write(&mut *tx).await? {
+            return Ok(false);
+        }
+        let _goes_with_the_next = import_markers::put_later(tx, &self.marker);
+        Ok(true)
+    }
 }
 
 impl Row {
@@ -103,11 +118,10 @@ impl Run<'_> {
                         return Ok(true);
                     }
                     for write in rows {
-                        if !write.row.write(&mut *tx).await? {
+                        if !write.write(tx).await? {
                             tx.discard();
                             return Ok(false);
                         }
-                        let _goes_with_the_next = import_markers::put_later(tx, &write.marker);
                     }
                     Ok::<_, Error>(true)
                 })

@@ -10,6 +10,7 @@ mod connected;
 mod connector_settings;
 mod feed;
 mod grants;
+mod import_markers;
 mod instance;
 mod integrations;
 mod isolation;
