@@ -48,9 +48,21 @@ pub(crate) struct ClientView {
 }
 
 impl ClientView {
-    pub(crate) const FIELDS: [&'static str; 5] =
-        ["id", "name", "api_key", "is_active", "created_at"];
-    pub(crate) const COLUMNS: [&'static str; 4] = ["name", "id", "is_active", "created_at"];
+    pub(crate) const FIELDS: [&'static str; 6] = [
+        "id",
+        "name",
+        "api_key",
+        "is_active",
+        "can_get_integrations",
+        "created_at",
+    ];
+    pub(crate) const COLUMNS: [&'static str; 5] = [
+        "name",
+        "id",
+        "is_active",
+        "can_get_integrations",
+        "created_at",
+    ];
 }
 
 impl From<ClientModel> for ClientView {

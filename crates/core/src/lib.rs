@@ -35,7 +35,7 @@ pub use id::{
 };
 pub use integration::AuthStatus;
 pub use name::{AccountName, ChosenSecret, ClientName, ConnectorName, Identifier, InvalidName};
-pub use original::{OriginalKey, OriginalKeyError};
+pub use original::{OriginalKey, OriginalKeyError, may_be_encrypted};
 pub use password::{Argon2Cost, HashMemory, PasswordError};
 pub use permission::{Scope, ScopeSet};
 pub use secret::{Secret, SecretBytes};

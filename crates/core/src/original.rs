@@ -56,16 +56,26 @@ impl OriginalKey {
 
     /// Opens a value; `None` when it was not encrypted under this key, or is no text.
     pub fn open(&self, stored: &str) -> Option<Secret> {
-        let engine = match stored.contains(['+', '/']) {
-            true => STANDARD,
-            false => URL_SAFE,
-        };
-        let mut bytes = Zeroizing::new(engine.decode(stored).ok()?);
+        let mut bytes = decoded(stored)?;
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let plain = self.0.open_in_place(nonce, Aad::empty(), sealed).ok()?;
         std::str::from_utf8(plain).ok().map(Secret::from)
     }
+}
+
+/// Whether a value could have been encrypted under some key: nothing else tells.
+#[must_use]
+pub fn may_be_encrypted(stored: &str) -> bool {
+    decoded(stored).is_some_and(|bytes| bytes.len() >= NONCE_LEN + TAG_LEN)
+}
+
+fn decoded(stored: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let engine = match stored.contains(['+', '/']) {
+        true => STANDARD,
+        false => URL_SAFE,
+    };
+    engine.decode(stored).ok().map(Zeroizing::new)
 }
 
 impl fmt::Debug for OriginalKey {
@@ -75,6 +85,7 @@ impl fmt::Debug for OriginalKey {
 }
 
 const ITERATIONS: u32 = 100_000;
+const TAG_LEN: usize = 16;
 
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -119,6 +130,13 @@ mod tests {
             assert!(right.open(stored).is_none(), "{stored}");
         }
         assert!(key(SALT, PASSWORD).unwrap().open(STORED).is_none());
+    }
+
+    #[test]
+    fn only_what_is_long_enough_base64_may_be_encrypted() {
+        for (stored, expected) in [(STORED, true), (PLAIN, false), ("", false), ("AAAA", false)] {
+            assert_eq!(may_be_encrypted(stored), expected, "{stored}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct ImportMarker {
     pub former_name: Option<String>,
     /// Whether it was active there when it was last seen.
     pub was_active: bool,
-    /// When it was first seen.
+    /// When it was imported, or skipped last.
     pub imported_at: Timestamp,
 }
 
@@ -98,7 +98,7 @@ pub async fn find(
 }
 
 /// Stores the marker of a row that was imported, or replaces what it says, with the next statement;
-/// when the row was first seen stays.
+/// when the row was imported stays.
 pub fn put_later(tx: &mut Tx, marker: &ImportMarker) -> Later {
     tx.later(PUT, values(marker))
 }
@@ -167,7 +167,8 @@ statements! {
     PUT = "insert into bosa_import_markers (kind, id, outcome, reason, former_name, was_active, imported_at) \
         values (cast($1 as text), $2, $3, $4, $5, $6, $7) on conflict (kind, id) do update set \
         outcome = excluded.outcome, reason = excluded.reason, former_name = excluded.former_name, \
-        was_active = excluded.was_active \
+        was_active = excluded.was_active, imported_at = case bosa_import_markers.outcome \
+        when 'skipped' then excluded.imported_at else bosa_import_markers.imported_at end \
         where bosa_import_markers.outcome = 'skipped' or excluded.outcome = 'imported'";
     IS_FORMER = "select 1 from bosa_import_markers where kind = 'user' and id = $1 and former_name = $2";
 }

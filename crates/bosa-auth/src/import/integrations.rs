@@ -32,7 +32,12 @@ pub(super) struct Defaults {
     set: Option<Set>,
 }
 
-type Set = (Option<Uuid>, Option<Uuid>, Option<String>);
+/// User, client and connector.
+pub(super) type Set = (Option<Uuid>, Option<Uuid>, Option<String>);
+
+fn set_of(row: &OriginalIntegration) -> Set {
+    (row.user_id, row.client_id, row.connector.clone())
+}
 
 impl Defaults {
     pub(super) fn look_at(
@@ -42,7 +47,7 @@ impl Defaults {
     ) -> HashMap<Uuid, &'static str> {
         let mut repairs = HashMap::new();
         for row in rows {
-            let set = (row.user_id, row.client_id, row.connector.clone());
+            let set = set_of(row);
             let is_first = self.set.as_ref() != Some(&set);
             let is_selected = row.selected == Some(true);
             let repair = match (is_first, is_selected) {
@@ -71,7 +76,10 @@ impl Run<'_> {
     ) -> Result<Plan> {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let markers = import_markers::find_all(&self.inner().store, KIND, &ids).await?;
-        let mut plan = Plan::default();
+        let mut plan = Plan {
+            lost_default: self.lost_default.clone(),
+            ..Plan::default()
+        };
         let mut keys = Keys::default();
         for row in rows {
             let marker = markers.get(&row.id);
@@ -85,8 +93,35 @@ impl Run<'_> {
             let repair = repairs.get(&row.id).copied();
             self.plan_integration(&mut plan, row, repair, &mut keys, marker)
                 .await?;
+            let is_skipped = matches!(
+                plan.found.last(),
+                Some(Found {
+                    what: What::Skipped(_),
+                    ..
+                })
+            );
+            if is_skipped && (row.selected == Some(true) || repair.is_some()) {
+                plan.lost_default = Some(set_of(row));
+            }
         }
         Ok(plan)
+    }
+
+    /// Whether an account becomes the default only because the one that is it in the source was
+    /// skipped.
+    async fn stands_in(
+        &self,
+        plan: &mut Plan,
+        row: &OriginalIntegration,
+        place: &AccountPlace,
+    ) -> Result<bool> {
+        if plan.lost_default.as_ref() != Some(&set_of(row)) {
+            return Ok(false);
+        }
+        plan.lost_default = None;
+        let mut client = self.inner().store.client(place.client_id);
+        let is_one_here = client.has_integration(place.user_id, &place.connector);
+        Ok(!is_one_here.await?)
     }
 
     /// An account that was imported earlier: another value in the source counts, unless the account was
@@ -230,6 +265,12 @@ impl Run<'_> {
             connector,
             user_identifier: name,
         };
+        if self.stands_in(plan, row, &place).await? {
+            repairs.push("the default account of its connector was skipped: it is the default");
+        }
+        if place.connector.is_empty() {
+            repairs.push("its connector is empty: it is listed, and cannot be asked for by name");
+        }
         let mut account = IntegrationRow {
             auth_scopes: scopes(row.auth_scopes.as_deref(), &mut repairs)?,
             created_at: row.created_at.unwrap_or(self.now),

@@ -15,6 +15,15 @@ pub(super) enum Among<'a> {
     Accounts(ClientId, UserId, &'a str),
 }
 
+/// How many bytes of a name another one is made of: an index of PostgreSQL takes some 2700 of all that it
+/// holds, and the original filled that.
+const MOST_KEPT: usize = 1024;
+
+fn beginning(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(MOST_KEPT))
+        .unwrap_or(name)
+}
+
 /// Whose names they are: the client, and the user and connector of an account.
 pub(super) type Owner = Option<(ClientId, Option<(UserId, String)>)>;
 
@@ -24,9 +33,10 @@ impl Run<'_> {
         let mut candidate = name.to_owned();
         let mut number = 1_u32;
         while self.is_taken(among, &candidate).await? {
+            let beginning = beginning(name);
             candidate = match number {
-                1 => format!("{name} (imported)"),
-                number => format!("{name} (imported {number})"),
+                1 => format!("{beginning} (imported)"),
+                number => format!("{beginning} (imported {number})"),
             };
             number += 1;
         }

@@ -1,6 +1,6 @@
 //! Reading what the original has encrypted.
 
-use bosa_auth_core::{OriginalKey, Secret};
+use bosa_auth_core::{OriginalKey, Secret, may_be_encrypted};
 use bosa_auth_store::Original;
 
 use super::{ImportOptions, of_the_source};
@@ -57,7 +57,8 @@ impl Opening {
     /// Makes sure that the key is the right one, before anything is written.
     ///
     /// # Errors
-    /// `Configuration`: there are encrypted values and no key, or none of them opens.
+    /// `Configuration`: there are encrypted values and no key, or none of them opens. What cannot be an
+    /// encrypted value says nothing about the key.
     pub(super) async fn check(&self, original: &Original) -> Result<()> {
         if !self.is_encrypted {
             return Ok(());
@@ -88,7 +89,7 @@ impl Opening {
             {
                 return Ok(());
             }
-            has_any = true;
+            has_any |= portion.iter().any(|value| may_be_encrypted(value.expose()));
         }
     }
 

@@ -10,7 +10,7 @@ use bosa_auth_store::{
 };
 use uuid::Uuid;
 
-use super::integrations::Defaults;
+use super::integrations::{Defaults, Set};
 use super::names::Owner;
 use super::opening::Opening;
 use super::report::{Found, Growing};
@@ -36,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) skipped_users: HashSet<Uuid>,
     /// Names that this run has made up.
     pub(super) made_up: HashSet<(Owner, String)>,
+    /// Whose default account was skipped, with none imported of the set since.
+    pub(super) lost_default: Option<Set>,
     /// The Redis of the source, if it is asked.
     pub(super) cache: Option<OriginalCache>,
     report: Growing,
@@ -81,6 +83,8 @@ pub(super) struct Plan {
     pub(super) writes: Vec<Write>,
     pub(super) found: Vec<Found>,
     pub(super) ends: Vec<End>,
+    /// As that of the run, at the end of the portion.
+    pub(super) lost_default: Option<Set>,
 }
 
 /// Something that was ended in the source since it was imported.
@@ -118,6 +122,7 @@ impl<'a> Run<'a> {
             clients: HashMap::new(),
             skipped_users: HashSet::new(),
             made_up: HashSet::new(),
+            lost_default: None,
             cache: None,
             report: Growing::new(),
             progress,
@@ -169,6 +174,7 @@ impl<'a> Run<'a> {
                 self.end(*end).await?;
             }
             if self.write(kind, plan.writes).await? {
+                self.lost_default = plan.lost_default;
                 self.looked_at += plan.found.len() as u64;
                 (self.progress)(self.looked_at, self.whole);
                 self.report.add(kind, plan.found);

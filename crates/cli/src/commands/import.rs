@@ -1,5 +1,6 @@
 //! `import`: takes over the database of another system.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bosa_auth::{Auth, ImportOptions, ImportReport};
@@ -111,7 +112,7 @@ struct ReasonView {
     reason: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct RowView {
     kind: &'static str,
     outcome: &'static str,
@@ -131,6 +132,7 @@ const KINDS: [&str; 8] = [
 ];
 const REASONS: [&str; 4] = ["kind", "outcome", "count", "reason"];
 const ROWS: [&str; 4] = ["kind", "outcome", "id", "reason"];
+const SHOWN_OF_A_REASON: usize = 20;
 
 impl From<ImportReport> for ImportView {
     fn from(report: ImportReport) -> Self {
@@ -170,6 +172,22 @@ impl From<ImportReport> for ImportView {
     }
 }
 
+/// What a person reads of thousands of rows that have the same to say.
+fn first_of_each_reason(rows: &[RowView]) -> Vec<RowView> {
+    let mut seen: HashMap<_, usize> = HashMap::new();
+    let mut shown = Vec::new();
+    for row in rows {
+        let of_this = seen
+            .entry((row.kind, row.outcome, row.reason.as_str()))
+            .or_default();
+        *of_this += 1;
+        if *of_this <= SHOWN_OF_A_REASON {
+            shown.push(row.clone());
+        }
+    }
+    shown
+}
+
 fn print(output: Output, view: &ImportView) -> Result<(), Failure> {
     if output.is_json() {
         return output.record(view, &[]);
@@ -184,9 +202,16 @@ fn print(output: Output, view: &ImportView) -> Result<(), Failure> {
         output.text("\n")?;
         output.list(&reasons, &REASONS)?;
     }
-    if !view.rows.is_empty() {
+    let rows = first_of_each_reason(&view.rows);
+    if !rows.is_empty() {
         output.text("\n")?;
-        output.list(&view.rows, &ROWS)?;
+        output.list(&rows, &ROWS)?;
+    }
+    match view.rows.len() - rows.len() {
+        0 => {}
+        more => output.note(&format!(
+            "{more} more rows have one of these reasons; --output json names them all."
+        )),
     }
     for note in &view.notes {
         output.note(note);

@@ -16,13 +16,18 @@ fn known() -> Value {
 
 /// Fills a database as version 0.9.7 of the original did.
 async fn fill(db: &TestDatabase) {
+    change(db, DUMP).await;
+    db.db().renew_connections();
+}
+
+/// Changes a database of the original.
+async fn change(db: &TestDatabase, sql: &'static str) {
     db.db()
-        .write(|tx| -> BoxFuture<'_, Result<(), StoreError>> {
-            Box::pin(async move { tx.batch(DUMP).await })
+        .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+            Box::pin(async move { tx.batch(sql).await })
         })
         .await
         .unwrap();
-    db.db().renew_connections();
 }
 
 /// With the settings that the original had.
@@ -112,6 +117,39 @@ async fn an_original_is_looked_at_taken_over_and_looked_at_again() {
     let lines: Vec<_> = table.stdout.lines().collect();
     assert!(lines[0].starts_with("KIND"), "{}", table.stdout);
     assert!(lines[4].starts_with("integration  8"), "{}", table.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_does_not_repeat_a_reason_a_thousand_times() {
+    let source = TestDatabase::postgres().await;
+    fill(&source).await;
+    change(
+        &source,
+        "insert into public.third_party_integration_auths (id, user_id, client_id, connector, user_identifier, \
+         auth_string, auth_scopes, selected, created_at) select md5(n::text)::uuid, \
+         'c830fb10-e265-4701-bd06-68c1927f234d', '077621c2-9523-4583-8a0c-f367035f71ce', 'wiki', n::text, \
+         'plain', '{}', false, now() from generate_series(1, 1000) as n",
+    )
+    .await;
+    let from = source.address();
+    let mut world = World::new();
+    set_as_there(&mut world);
+    let import = ["import", "bosa", "--from", from.as_str()];
+    let table = world.run(&import).expect(0);
+    let lines = table
+        .stdout
+        .lines()
+        .filter(|line| line.contains("does not decrypt"));
+    assert_eq!(lines.count(), 21, "{}", table.stdout);
+    assert!(table.stderr.contains("980 more rows"), "{}", table.stderr);
+    assert_eq!(world.json(&import)["rows"].as_array().unwrap().len(), 1000);
+    // What is kept of a client is shown.
+    let shown = world.run(&["client", "show", "acme"]).expect(0);
+    assert!(
+        shown.stdout.contains("can_get_integrations  yes"),
+        "{}",
+        shown.stdout
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

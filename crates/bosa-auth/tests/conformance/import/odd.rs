@@ -11,6 +11,7 @@ use crate::support::{World, code};
 
 const ODD: &str = include_str!("../../fixtures/original-schemas/odd.sql");
 const ACME: &str = "077621c2-9523-4583-8a0c-f367035f71ce";
+const ALICE: &str = "a023f9c3-9ef0-4b77-a4d6-16e00b1cd540";
 const BOB: &str = "c830fb10-e265-4701-bd06-68c1927f234d";
 
 fn id(last: u32) -> String {
@@ -46,7 +47,7 @@ on_every_database! {
         assert_eq!(counts(&report, "client"), [8, 8, 0, 7, 0, 0]);
         assert_eq!(counts(&report, "user"), [10, 9, 0, 3, 1, 0]);
         assert_eq!(counts(&report, "token"), [8, 4, 0, 1, 4, 0]);
-        assert_eq!(counts(&report, "integration"), [12, 9, 0, 3, 3, 0]);
+        assert_eq!(counts(&report, "integration"), [12, 9, 0, 4, 3, 0]);
         for of in &report.kinds {
             let skipped: u64 = of.reasons.iter().filter(|why| why.outcome == bosa_auth::ImportOutcome::Skipped).map(|why| why.count).sum();
             assert_eq!(skipped, of.skipped, "{}", of.kind);
@@ -148,5 +149,68 @@ on_every_database! {
         assert_eq!(code(imported.authenticate_user("eve", &unknown).await), "unauthorized");
         let rows = db.db().read("select state from bosa_users where identifier = 'eve (imported)'", vec![]).await.unwrap();
         assert_eq!(rows[0].get::<String>(0).unwrap(), UserState::Active.as_str());
+    }
+
+    async fn an_account_that_stands_in_for_a_skipped_default_has_a_line(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        // Alice's default account at GitHub does not decrypt; the other one is the only one left.
+        source.run("update public.third_party_integration_auths set auth_string = 'corrupt' \
+            where connector = 'github' and selected and user_id = 'a023f9c3-9ef0-4b77-a4d6-16e00b1cd540'").await;
+        let dry = bosa_auth::ImportOptions { dry_run: true, ..source.options() };
+        let dry = import(&world.auth, dry).await.unwrap();
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!((&dry.kinds, &dry.lines), (&report.kinds, &report.lines));
+        let mut reasons: Vec<_> = report.lines.iter().map(|line| line.reason.as_str()).collect();
+        reasons.sort_unstable();
+        assert_eq!(reasons, ["its value does not decrypt", "the default account of its connector was skipped: it is the default"]);
+        // Nobody is moved back once the value is repaired in the source; it just arrives, and is followed.
+        for (value_of, expected) in [("bob-gh", "ghp_plainpat0123456789"), ("carol@gmail.test", "x")] {
+            source.run(match value_of {
+                "bob-gh" => "update public.third_party_integration_auths set auth_string = (select auth_string \
+                    from public.third_party_integration_auths where user_identifier = 'bob-gh') where auth_string = 'corrupt'",
+                _ => "update public.third_party_integration_auths set auth_string = (select auth_string \
+                    from public.third_party_integration_auths where user_identifier = 'carol@gmail.test') where user_identifier like 'alice%gh'",
+            }).await;
+            world.clock.advance(std::time::Duration::from_secs(60));
+            source.import(&world.auth).await.unwrap();
+            let service = world.auth.third_party_integration_service();
+            let (acme, alice): (ClientId, UserId) = (ACME.parse().unwrap(), ALICE.parse().unwrap());
+            let all = service.get_integrations(acme, alice).await.unwrap();
+            let mut of_github: Vec<_> = all.iter().filter(|found| found.connector == "github").collect();
+            of_github.sort_by_key(|found| found.selected);
+            assert_eq!(of_github.iter().map(|found| found.selected).collect::<Vec<_>>(), [false, true]);
+            assert_eq!(of_github[0].auth_string.expose(), expected);
+        }
+    }
+
+    async fn a_long_name_that_is_taken_gets_a_shorter_one(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        // As long as an index of PostgreSQL takes it, and incompressible.
+        source.run("insert into public.users select '00000000-0000-4000-8000-0000000000ee', \
+            (select string_agg(md5(n::text), '') from generate_series(1, 80) as n), secret, null, true, client_id \
+            from public.users where identifier = 'bob'").await;
+        source.import(&world.auth).await.unwrap();
+        let tenant = world.auth.operator().tenant(ACME.parse().unwrap()).await.unwrap();
+        let id: UserId = "00000000-0000-4000-8000-0000000000ee".parse().unwrap();
+        let long = tenant.find_user(id).await.unwrap().identifier;
+        assert_eq!(long.len(), 2560);
+        // Another of that name, which only another source can have.
+        let other = Source::fixture().await;
+        other.run("insert into public.users select '00000000-0000-4000-8000-0000000000ef', \
+            (select string_agg(md5(n::text), '') from generate_series(1, 80) as n), secret, null, true, client_id \
+            from public.users where identifier = 'bob'").await;
+        let report = other.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "user"), [6, 1, 5, 1, 0, 0]);
+        let found = tenant.find_user("00000000-0000-4000-8000-0000000000ef".parse().unwrap()).await.unwrap();
+        assert_eq!(found.identifier, format!("{} (imported)", &long[..1024]));
+        let secret = secret("00000000-0000-4000-8000-0000000000ef", &long);
+        assert_eq!(code(tenant.authenticate_user(&long, &secret).await), "accepted");
+    }
+
+    async fn what_cannot_be_encrypted_says_nothing_about_the_password(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.run("update public.third_party_integration_auths set auth_string = 'ghp_plain_text'").await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "integration"), [8, 0, 0, 0, 8, 0]);
     }
 }

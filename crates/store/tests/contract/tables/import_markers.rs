@@ -7,7 +7,7 @@ use super::world::{at, instance_in};
 
 const ROW: Uuid = Uuid::from_u128(7);
 
-fn imported(first_seen: Timestamp) -> ImportMarker {
+fn imported(moment: Timestamp) -> ImportMarker {
     ImportMarker {
         kind: ImportKind::User,
         id: ROW,
@@ -15,17 +15,17 @@ fn imported(first_seen: Timestamp) -> ImportMarker {
         reason: None,
         former_name: Some("alice".to_owned()),
         was_active: true,
-        imported_at: first_seen,
+        imported_at: moment,
     }
 }
 
-fn skipped(reason: &str, first_seen: Timestamp) -> ImportMarker {
+fn skipped(reason: &str, moment: Timestamp) -> ImportMarker {
     ImportMarker {
         outcome: ImportOutcome::Skipped,
         reason: Some(reason.to_owned()),
         former_name: None,
         was_active: false,
-        ..imported(first_seen)
+        ..imported(moment)
     }
 }
 
@@ -43,7 +43,7 @@ on_every_database! {
         let (_db, store) = instance_in(db).await;
         assert_eq!(skip(&store, &skipped("first", at(1))).await, Ok(true));
         assert_eq!(skip(&store, &skipped("second", at(2))).await, Ok(true));
-        assert_eq!(found(&store).await, Some(skipped("second", at(1))));
+        assert_eq!(found(&store).await, Some(skipped("second", at(2))));
 
         let marker = imported(at(3));
         let put: Result<_, StoreError> = write!(store, [marker] tx => {
@@ -51,9 +51,9 @@ on_every_database! {
             Ok(())
         });
         assert_eq!(put, Ok(()));
-        assert_eq!(found(&store).await, Some(imported(at(1))));
+        assert_eq!(found(&store).await, Some(imported(at(3))));
         assert_eq!(skip(&store, &skipped("third", at(4))).await, Ok(false));
-        assert_eq!(found(&store).await, Some(imported(at(1))));
+        assert_eq!(found(&store).await, Some(imported(at(3))));
         assert_eq!(import_markers::find(&store, ImportKind::Client, ROW).await, Ok(None));
     }
 }
