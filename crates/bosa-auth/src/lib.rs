@@ -127,7 +127,7 @@ pub use global::{initialize_authentication_db, shutdown};
 pub use idempotency::IdempotencyKey;
 pub use import::{
     ImportLine, ImportOptions, ImportOutcome, ImportProgress, ImportReason, ImportReport,
-    ImportedKind,
+    ImportSource, ImportedKind,
 };
 pub use model::*;
 pub use operator::{

@@ -22,6 +22,15 @@ pub(crate) enum Failure {
     Io(String),
     /// The person at the terminal said no.
     Declined,
+    /// A signal ended it before its time.
+    Interrupted {
+        /// The exit code by which a shell knows the signal.
+        code: u8,
+        /// What is true now.
+        message: String,
+        /// How to go on.
+        help: String,
+    },
     /// The result was printed, and the answer is no.
     AnswerIsNo,
     /// The result was printed, and it lists problems.
@@ -58,6 +67,7 @@ impl Failure {
             Failure::Usage { .. } => 2,
             Failure::Io(_) | Failure::Declined | Failure::Problems => 1,
             Failure::AnswerIsNo => 4,
+            Failure::Interrupted { code, .. } => *code,
             Failure::ReaderGone => 0,
         }
     }
@@ -66,7 +76,9 @@ impl Failure {
     pub(crate) fn report(&self) {
         let (message, help) = match self {
             Failure::Library(error) => explained(error),
-            Failure::Usage { message, help } => (message.clone(), help.clone()),
+            Failure::Usage { message, help } | Failure::Interrupted { message, help, .. } => {
+                (message.clone(), help.clone())
+            }
             Failure::Io(message) => (message.clone(), String::new()),
             Failure::Declined => (
                 "not confirmed; nothing was changed".to_owned(),

@@ -9,6 +9,7 @@ mod logging;
 mod output;
 mod progress;
 mod prompt;
+mod signals;
 mod view;
 mod welcome;
 

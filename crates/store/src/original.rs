@@ -133,7 +133,10 @@ impl Original {
         let version = rows.first().map(|row| row.get::<Option<i64>>(0));
         let version = version.transpose()?.flatten().unwrap_or(0);
         match version {
-            1..=NEWEST_VERSION => Ok(Self { snapshot, version }),
+            1..=NEWEST_VERSION => {
+                snapshot.rows(MAY_READ, &[]).await?;
+                Ok(Self { snapshot, version })
+            }
             ..1 => Err(refused("was never filled: its schema has version 0")),
             _ => Err(refused(&format!(
                 "has schema version {version}; versions 1 to {NEWEST_VERSION} are known"
@@ -319,6 +322,11 @@ const HAS_TABLES: &str = "select 1 where to_regclass('bosa_auth_database_version
     and to_regclass('clients') is not null";
 
 const VERSION: &str = "select max(version)::bigint from bosa_auth_database_versions";
+
+/// Nothing, unless a column may not be read.
+const MAY_READ: &str = "select (select to_jsonb(c) from clients c limit 0), \
+    (select to_jsonb(u) from users u limit 0), (select to_jsonb(t) from tokens t limit 0), \
+    (select to_jsonb(i) from third_party_integration_auths i limit 0)";
 
 const COUNTS: &str = "select (select count(*) from clients), (select count(*) from users), \
     (select count(*) from tokens), (select count(*) from third_party_integration_auths)";

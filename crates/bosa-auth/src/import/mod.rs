@@ -14,6 +14,7 @@ mod names;
 mod opening;
 mod report;
 mod run;
+mod source;
 mod target;
 mod tokens;
 mod users;
@@ -22,14 +23,15 @@ mod write;
 use std::sync::Arc;
 
 use bosa_auth_core::Secret;
-use bosa_auth_store::{DatabaseUrl, Original, OriginalCache, StoreError};
+use bosa_auth_store::{DatabaseUrl, StoreError};
 
 use self::run::Run;
 use crate::error::{Error, Result};
 use crate::principal::Operator;
-use crate::settings::{Configuration, table};
+use crate::settings::{Configuration, Settings, table};
 
 pub use self::report::{ImportLine, ImportOutcome, ImportReason, ImportReport, ImportedKind};
+pub use self::source::ImportSource;
 
 /// What is imported, and how.
 #[derive(Debug, Default)]
@@ -54,8 +56,9 @@ impl ImportOptions {
     /// the configured database itself, which the original may share.
     ///
     /// # Errors
-    /// `Configuration`: no source is named.
+    /// `Configuration`: no source is named, or another setting cannot be used.
     pub fn configured(configuration: &Configuration, dry_run: bool) -> Result<Self> {
+        Settings::resolve(configuration)?;
         let given = |variable| {
             let value = configuration.get(variable);
             value.filter(|value| !value.is_empty()).map(Secret::from)
@@ -88,27 +91,14 @@ impl Operator {
     /// what was ended here stays ended, and what was ended there since the last run is ended here.
     ///
     /// # Errors
-    /// `Configuration`: the source is no database of the original, may not be read, or its encrypted
-    /// values do not open with this password and salt; nothing was written then.
-    /// `DatabaseUnavailable`: one of the databases cannot be reached; run it again.
+    /// `Configuration`: the memory for hashes is too small for the source's user secrets; nothing was
+    /// written then. `DatabaseUnavailable`: one of the databases cannot be reached; run it again.
     pub async fn import_bosa(
         &self,
-        options: ImportOptions,
+        source: ImportSource,
         progress: ImportProgress,
     ) -> Result<ImportReport> {
-        let url = DatabaseUrl::parse(options.from.expose())
-            .map_err(|error| Error::configuration(format!("the source: {error}")))?;
-        let original = Original::open(&url).await.map_err(of_the_source)?;
-        let opening = opening::Opening::new(&original, &options)?;
-        opening.check(&original).await?;
-        let redis = options.redis.as_ref().filter(|url| !url.is_empty());
-        let cache = match redis {
-            Some(url) => Some(OriginalCache::open(url).await?),
-            None => None,
-        };
-        let mut run = Run::begin(self, &original, opening, options.dry_run, progress).await?;
-        run.cache = cache;
-        run.finish().await
+        Run::begin(self, source, progress)?.finish().await
     }
 }
 

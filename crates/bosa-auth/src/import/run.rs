@@ -15,19 +15,17 @@ use super::names::Owner;
 use super::opening::Opening;
 use super::report::{Found, Growing};
 use super::write::Write;
-use super::{ImportProgress, ImportReport, of_the_source};
+use super::{ImportProgress, ImportReport, ImportSource, of_the_source};
 use crate::auth::Inner;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::principal::Operator;
 
 /// How often a portion is looked at before others are held to be in the way for good.
 const MOST_LOOKS: usize = 10;
-/// What the original's user secrets need to be verified.
-const LEAST_HASH_MEMORY_MIB: u32 = 64;
 
 pub(super) struct Run<'a> {
     pub(super) operator: &'a Operator,
-    pub(super) original: &'a Original,
+    pub(super) original: Arc<Original>,
     pub(super) opening: Opening,
     pub(super) dry_run: bool,
     pub(super) now: Timestamp,
@@ -98,42 +96,35 @@ pub(super) enum End {
 impl<'a> Run<'a> {
     /// # Errors
     /// `Configuration`: the memory for hashes is too small for the source's user secrets.
-    pub(super) async fn begin(
+    pub(super) fn begin(
         operator: &'a Operator,
-        original: &'a Original,
-        opening: Opening,
-        dry_run: bool,
+        source: ImportSource,
         progress: ImportProgress,
     ) -> Result<Self> {
         let inner = &operator.auth.inner;
-        let counts = original.counts().await.map_err(of_the_source)?;
-        if counts.users > 0 && inner.settings.argon2_memory_mib < LEAST_HASH_MEMORY_MIB {
-            return Err(Error::configuration(format!(
-                "the source's user secrets need BOSA_AUTH_ARGON2_MEMORY_MIB to be at least {LEAST_HASH_MEMORY_MIB}"
-            )));
-        }
-        let whole = counts.clients + counts.users + counts.tokens + counts.integrations;
+        source.check_memory(&inner.settings)?;
+        progress(0, source.rows);
         Ok(Self {
             operator,
-            original,
-            opening,
-            dry_run,
+            original: source.original.into(),
+            opening: source.opening,
+            dry_run: source.dry_run,
             now: inner.clock.now(),
             clients: HashMap::new(),
             skipped_users: HashSet::new(),
             made_up: HashSet::new(),
             lost_default: None,
-            cache: None,
+            cache: source.cache,
             report: Growing::new(),
             progress,
             looked_at: 0,
-            whole: u64::try_from(whole).unwrap_or_default(),
+            whole: source.rows,
         })
     }
 
     /// Imports everything, what others belong to first.
     pub(super) async fn finish(mut self) -> Result<ImportReport> {
-        let original = self.original;
+        let original = Arc::clone(&self.original);
         let mut clients = original.clients().await.map_err(of_the_source)?;
         while let Some(rows) = some(clients.next().await)? {
             self.portion(Portion::Clients(rows)).await?;
@@ -150,7 +141,7 @@ impl<'a> Run<'a> {
         let mut defaults = Defaults::default();
         let mut integrations = original.integrations().await.map_err(of_the_source)?;
         while let Some(rows) = some(integrations.next().await)? {
-            let repairs = defaults.look_at(original, &rows);
+            let repairs = defaults.look_at(&original, &rows);
             self.portion(Portion::Integrations(rows, repairs)).await?;
         }
         let notes = self.notes();

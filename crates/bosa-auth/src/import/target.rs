@@ -2,18 +2,24 @@
 
 use bosa_auth_store::{Db, migrate};
 
+use super::ImportSource;
 use crate::auth::{Auth, OpenMode, db_options};
 use crate::error::Result;
 use crate::settings::{Configuration, Settings, table};
 
 impl Auth {
-    /// Opens the instance that an import fills, and makes it if it is not there. A dry run makes
-    /// nothing: in place of what is not there it gets an empty one in memory.
+    /// Opens the instance that an import from `source` fills, and makes it if it is not there. A dry
+    /// run makes nothing: in place of what is not there it gets an empty one in memory.
     ///
     /// # Errors
-    /// As [`Auth::open`].
-    pub async fn open_for_import(configuration: &Configuration, dry_run: bool) -> Result<Self> {
-        if !dry_run {
+    /// As [`Auth::open`]; `Configuration` when the memory for hashes is too small for the source's
+    /// user secrets, and nothing was made then.
+    pub async fn open_for_import(
+        configuration: &Configuration,
+        source: &ImportSource,
+    ) -> Result<Self> {
+        source.check_memory(&Settings::resolve(configuration)?)?;
+        if !source.dry_run {
             return Self::open_configured(configuration, OpenMode::Create).await;
         }
         if is_there(configuration).await? {

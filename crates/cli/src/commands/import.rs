@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bosa_auth::{Auth, ImportOptions, ImportReport};
+use bosa_auth::{Auth, ImportOptions, ImportReport, ImportSource};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::config::{Override, holds_password};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::progress::Counter;
+use crate::signals::Stop;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
@@ -69,17 +70,63 @@ impl ImportCommand {
 pub(crate) async fn run(context: &Context, command: &ImportCommand) -> Result<(), Failure> {
     let ImportCommand::Bosa(args) = command;
     let output = context.output;
+    let mut stop = Stop::listen()?;
     let options = ImportOptions::configured(&context.configuration, args.dry_run)?;
-    let auth = Auth::open_for_import(&context.configuration, args.dry_run).await?;
-    let counter = Counter::start_up_to(output, "rows");
+    let counter = Counter::start_in_lines(output, "rows");
+    let imported = take_over(context, args, options, &counter, &mut stop).await;
+    counter.finish();
+    print(output, &ImportView::from(imported?))
+}
+
+async fn take_over(
+    context: &Context,
+    args: &BosaArgs,
+    options: ImportOptions,
+    counter: &Counter,
+    stop: &mut Stop,
+) -> Result<ImportReport, Failure> {
+    // Before anything is made here.
+    let opening = async {
+        let source = ImportSource::open(options).await?;
+        let auth = Auth::open_for_import(&context.configuration, &source).await?;
+        Ok((source, auth))
+    };
+    let (source, auth) = unless_stopped(stop, "nothing was imported", opening).await?;
     let shown = counter.clone();
     let progress = Arc::new(move |number, whole| shown.set_of(number, whole));
-    let imported = auth.operator().import_bosa(options, progress).await;
-    counter.finish();
+    let operator = auth.operator();
+    let importing = operator.import_bosa(source, progress);
+    let state = match args.dry_run {
+        true => "nothing was written",
+        false => "what was imported so far stays",
+    };
+    let imported = unless_stopped(stop, state, importing).await;
     if let Err(error) = auth.close().await {
         tracing::warn!(%error, "the instance did not close cleanly");
     }
-    print(output, &ImportView::from(imported?))
+    if let Err(Failure::Library(_)) = &imported
+        && !args.dry_run
+    {
+        let note = "What was imported so far stays; run the same command again to go on.";
+        context.output.note(note);
+    }
+    imported
+}
+
+/// Gives `work` up at a signal. What is being written then is written wholly or not at all.
+async fn unless_stopped<T>(
+    stop: &mut Stop,
+    state: &str,
+    work: impl Future<Output = bosa_auth::Result<T>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => Ok(done?),
+        code = stop.asked() => Err(Failure::Interrupted {
+            code,
+            message: format!("interrupted: {state}"),
+            help: "Run the same command again to go on.".to_owned(),
+        }),
+    }
 }
 
 #[derive(Debug, Serialize)]

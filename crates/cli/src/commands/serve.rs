@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::commands::context::Context;
 use crate::config::Override;
 use crate::exit::Failure;
+use crate::signals::{Stop, no_signals};
 use crate::welcome::Welcome;
 
 const LISTEN: &str = "BOSA_AUTH_LISTEN";
@@ -45,7 +46,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let configuration = &context.configuration;
     check(configuration)?;
     let config = HttpConfig::from_configuration(configuration)?;
-    let stop = stop_signal()?;
+    let mut stop = Stop::listen()?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(no_signals)?;
     // Listening first: a start that finds its address taken leaves nothing behind.
     let listeners = listen(configuration).await?;
@@ -68,7 +69,10 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             reload_connectors(reloading.clone()).await;
         }
     });
-    let served = bosa_auth_http::serve(auth.clone(), config, listeners, stop).await;
+    let served = bosa_auth_http::serve(auth.clone(), config, listeners, async move {
+        stop.asked().await;
+    })
+    .await;
     reloads.abort();
     if let Err(error) = auth.close().await {
         tracing::warn!(%error, "the instance did not close cleanly");
@@ -141,22 +145,6 @@ async fn bind(address: &str, flag: &str) -> Result<TcpListener, Failure> {
             format!("Stop what listens there, or choose another address with {flag}."),
         )
     })
-}
-
-/// Completes at the first SIGINT or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send, Failure> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-fn no_signals(error: std::io::Error) -> Failure {
-    Failure::io("cannot wait for signals", &error)
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ fn known() -> Value {
 }
 
 /// Fills a database as version 0.9.7 of the original did.
-async fn fill(db: &TestDatabase) {
+pub(crate) async fn fill(db: &TestDatabase) {
     change(db, DUMP).await;
     db.db().renew_connections();
 }
 
 /// Changes a database of the original.
-async fn change(db: &TestDatabase, sql: &'static str) {
+pub(crate) async fn change(db: &TestDatabase, sql: &'static str) {
     db.db()
         .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
             Box::pin(async move { tx.batch(sql).await })
@@ -31,7 +31,7 @@ async fn change(db: &TestDatabase, sql: &'static str) {
 }
 
 /// With the settings that the original had.
-fn set_as_there(world: &mut World) {
+pub(crate) fn set_as_there(world: &mut World) {
     let known = known();
     let of = |group: &str, name: &str| known[group][name].as_str().unwrap().to_owned();
     world.set("AUTH_SECRET_KEY", &of("settings", "auth_secret_key"));
@@ -194,4 +194,74 @@ async fn what_keeps_an_import_from_beginning_is_said() {
     world.set("AUTH_SECRET_KEY", "short");
     let short = world.run(&["import", "bosa", "--from", &from]).refused(2);
     assert!(short.contains("AUTH_SECRET_KEY_PREVIOUS"), "{}", short);
+    // None of them has made anything.
+    assert_eq!(std::fs::read_dir(world.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_source_from_being_read_is_found_before_anything_is_made() {
+    let source = TestDatabase::postgres().await;
+    fill(&source).await;
+    let from = source.address();
+    let empty = TestDatabase::postgres().await;
+    // A column is missing among what may be read, of the table that is read last.
+    change(
+        &source,
+        "do $$ begin create role import_half_reader login; exception when duplicate_object then null; end $$; \
+         grant usage on schema public to import_half_reader; \
+         grant select on all tables in schema public to import_half_reader; \
+         revoke select on public.third_party_integration_auths from import_half_reader; \
+         grant select (id, user_id, client_id, connector) on public.third_party_integration_auths to import_half_reader",
+    )
+    .await;
+    let (scheme, rest) = from.split_once("://").unwrap();
+    let (_, place) = rest.split_once('@').unwrap();
+    let half = format!("{scheme}://import_half_reader@{place}");
+    let nowhere = "redis://127.0.0.1:1";
+    type Case<'c> = (&'c [&'c str], &'c [(&'c str, &'c str)], i32, &'c str);
+    let cases: &[Case<'_>] = &[
+        (
+            &["--from", &from],
+            &[("BOSA_AUTH_ENCRYPTION_SALT", "MFRGG===")],
+            2,
+            "nothing was written",
+        ),
+        (
+            &["--from", &from],
+            &[("BOSA_AUTH_ARGON2_MEMORY_MIB", "32")],
+            2,
+            "BOSA_AUTH_ARGON2_MEMORY_MIB",
+        ),
+        (&["--from", &half], &[], 2, "grant select"),
+        (
+            &["--from", &empty.address()],
+            &[],
+            2,
+            "no database of the original",
+        ),
+        (&["--from", "sqlite:///x.db"], &[], 2, "PostgreSQL"),
+        (&["--from", &from, "--redis", nowhere], &[], 5, "Redis"),
+        (
+            &["--from", &from, "--redis", "http://127.0.0.1"],
+            &[],
+            2,
+            "redis://",
+        ),
+    ];
+    for (arguments, settings, code, said) in cases {
+        let mut world = World::new();
+        set_as_there(&mut world);
+        for (name, value) in *settings {
+            world.set(name, value);
+        }
+        let refused = world
+            .run(&[&["import", "bosa"], *arguments].concat())
+            .refused(*code);
+        assert!(refused.contains(said), "{refused}");
+        assert_eq!(
+            std::fs::read_dir(world.path()).unwrap().count(),
+            0,
+            "{arguments:?}"
+        );
+    }
 }

@@ -12,6 +12,7 @@ mod connector_settings;
 mod connectors;
 mod freshness;
 mod import;
+mod import_interrupted;
 mod integrations;
 mod nodes;
 mod pages;

@@ -137,9 +137,16 @@ impl Outcome {
     /// Expects nothing on standard output and, on standard error, an error with its help.
     #[track_caller]
     pub(crate) fn refused(self, code: i32) -> String {
+        assert!(self.stderr.starts_with("error: "), "{self:#?}");
+        self.refused_after_progress(code)
+    }
+
+    /// As [`refused`](Self::refused), of a run that may have told how far it came.
+    #[track_caller]
+    pub(crate) fn refused_after_progress(self, code: i32) -> String {
         let outcome = self.expect(code);
         assert_eq!(outcome.stdout, "", "{outcome:#?}");
-        assert!(outcome.stderr.starts_with("error: "), "{outcome:#?}");
+        assert!(outcome.stderr.contains("error: "), "{outcome:#?}");
         assert!(outcome.stderr.contains("\nhelp: "), "{outcome:#?}");
         outcome.stderr
     }

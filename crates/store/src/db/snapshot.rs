@@ -87,5 +87,6 @@ fn explain(error: &Error) -> StoreError {
     }
 }
 
-const BEGIN: &str = "begin isolation level repeatable read, read only; \
+// Rows that a policy hides are an error, or they would be missing without a word.
+const BEGIN: &str = "begin isolation level repeatable read, read only; set local row_security = off; \
     set local statement_timeout = '10min'; set local idle_in_transaction_session_timeout = 0";

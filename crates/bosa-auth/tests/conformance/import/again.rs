@@ -92,7 +92,8 @@ on_every_database! {
                         panic!("killed");
                     }
                 });
-                operator.import_bosa(options, progress).await
+                let source = bosa_auth::ImportSource::open(options).await.unwrap();
+                operator.import_bosa(source, progress).await
             });
             assert!(running.await.is_err());
             assert!(reached.load(Ordering::SeqCst));

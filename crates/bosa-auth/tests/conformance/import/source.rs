@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bosa_auth::{Auth, Error, ImportOptions, ImportReport, Secret};
+use bosa_auth::{Auth, Error, ImportOptions, ImportReport, ImportSource, Secret};
 use bosa_auth_store::{BoxFuture, StoreError};
 use bosa_auth_testkit::TestDatabase;
 use serde_json::Value;
@@ -82,7 +82,8 @@ pub(super) fn options(address: &str) -> ImportOptions {
 
 pub(super) async fn import(auth: &Auth, options: ImportOptions) -> Result<ImportReport, Error> {
     let progress = Arc::new(|done, whole| assert!(done <= whole));
-    auth.operator().import_bosa(options, progress).await
+    let source = ImportSource::open(options).await?;
+    auth.operator().import_bosa(source, progress).await
 }
 
 /// A world whose signing key is that of the source.
