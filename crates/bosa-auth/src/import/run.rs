@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use bosa_auth_core::{ClientId, ClientState, Timestamp, UserId};
+use bosa_auth_core::{ClientId, ClientState, Timestamp, TokenId, UserId};
 use bosa_auth_store::{
     ImportKind, ImportMarker, ImportOutcome, Original, OriginalCache, OriginalClient,
     OriginalIntegration, OriginalToken, OriginalUser, import_markers,
@@ -90,7 +90,7 @@ pub(super) struct Plan {
 pub(super) enum End {
     Client(ClientId),
     User(ClientId, UserId),
-    Token(ClientId, bosa_auth_core::TokenId),
+    Token(ClientId, UserId, TokenId),
 }
 
 impl<'a> Run<'a> {

@@ -81,7 +81,8 @@ impl Run<'_> {
         let is_revoked = row.is_revoked == Some(true);
         let what = match (here, end(row)) {
             (Some(here), _) if is_revoked && here.token.expires_at > self.now => {
-                plan.ends.push(End::Token(client_id, id));
+                plan.ends
+                    .push(End::Token(client_id, here.token.user_id, id));
                 What::AlreadyThere(Some("was revoked in the source since"))
             }
             (Some(here), Some(end)) if !is_revoked && here.token.expires_at < end => {
