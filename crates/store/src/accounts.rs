@@ -231,6 +231,21 @@ impl ClientScope<&mut Tx> {
             .await
     }
 
+    /// As [`delete_integration`](Self::delete_integration), if the account was imported and was not
+    /// changed here since; else `None`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses or cannot be reached.
+    pub async fn delete_unchanged_integration(
+        &mut self,
+        user_id: UserId,
+        connector: &str,
+        user_identifier: &str,
+    ) -> Result<Option<IntegrationDeleted>, StoreError> {
+        self.delete_with(DELETE_UNCHANGED, user_id, connector, user_identifier)
+            .await
+    }
+
     async fn delete_with(
         &mut self,
         delete: &'static str,
@@ -340,6 +355,11 @@ statements! {
         where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4 \
         and not exists (select 1 from bosa_integrations o where o.client_id = $1 and o.user_id = $2 \
         and o.connector = $3 and o.user_identifier <> $4) returning id, selected";
+    DELETE_UNCHANGED = "delete from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4 \
+        and exists (select 1 from bosa_import_markers m where m.kind = 'integration' \
+        and m.id = bosa_integrations.id and m.outcome = 'imported' \
+        and m.imported_at = bosa_integrations.updated_at) returning id, selected";
     PROMOTE = "update bosa_integrations set selected = true where client_id = $1 and id = \
         (select id from bosa_integrations where client_id = $1 and user_id = $2 and connector = $3 \
         order by created_at desc, id desc limit 1)";

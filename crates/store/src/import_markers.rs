@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 
-use bosa_auth_core::{Timestamp, UserId};
+use bosa_auth_core::{IntegrationId, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::columns::{Columns, statements};
 use crate::db::{Later, Param, Row, Tx};
 use crate::error::StoreError;
+use crate::grants::AccountPlace;
 use crate::params;
 use crate::store::{Source, Store};
 
@@ -141,6 +142,36 @@ pub async fn is_former_name(
     Ok(source.row(IS_FORMER, params![id, name]).await?.is_some())
 }
 
+/// Lists up to `limit` accounts of any client that were imported and not changed here since, in the order
+/// of their ids, from the one after `after` on.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn unchanged_accounts(
+    store: &Store,
+    after: Option<IntegrationId>,
+    limit: i64,
+) -> Result<Vec<AccountPlace>, StoreError> {
+    let after = after.map_or(Uuid::nil(), |id| id.as_uuid());
+    let rows = store.db().read(UNCHANGED, params![after, limit]).await?;
+    let read = |row: &Row| {
+        let mut columns = Columns::of(row);
+        Ok(AccountPlace {
+            client_id: columns.next()?,
+            id: columns.next()?,
+            user_id: columns.next()?,
+            connector: columns.next()?,
+            user_identifier: columns.next()?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Forgets a row, with the next statement: where it is found again, it is a new one.
+pub fn forget_later(tx: &mut Tx, kind: ImportKind, id: Uuid) -> Later {
+    tx.later(FORGET, params![kind.as_str(), id])
+}
+
 const IMPORTED: &str = "imported";
 const SKIPPED: &str = "skipped";
 
@@ -170,5 +201,10 @@ statements! {
         was_active = excluded.was_active, imported_at = case bosa_import_markers.outcome \
         when 'skipped' then excluded.imported_at else bosa_import_markers.imported_at end \
         where bosa_import_markers.outcome = 'skipped' or excluded.outcome = 'imported'";
+    UNCHANGED = "select i.client_id, i.id, i.user_id, i.connector, i.user_identifier \
+        from bosa_import_markers m join bosa_integrations i on i.id = m.id \
+        where m.kind = 'integration' and m.id > $1 and m.outcome = 'imported' \
+        and m.imported_at = i.updated_at order by m.id limit $2";
+    FORGET = "delete from bosa_import_markers where kind = $1 and id = $2";
     IS_FORMER = "select 1 from bosa_import_markers where kind = 'user' and id = $1 and former_name = $2";
 }

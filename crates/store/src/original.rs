@@ -4,6 +4,8 @@
 //! schema version lacks is null, so that one text fits every version. The statements are PostgreSQL's
 //! own, since the original has no other database.
 
+use std::collections::HashSet;
+
 use bosa_auth_core::{Secret, from_micros};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -201,6 +203,26 @@ impl Original {
             .await
     }
 
+    /// Tells which of these accounts, given with their users, are gone, while their users are there.
+    ///
+    /// # Errors
+    /// [`StoreError`] as [`open`](Self::open).
+    pub async fn gone_accounts(
+        &self,
+        accounts: &[(Uuid, Uuid)],
+    ) -> Result<HashSet<Uuid>, StoreError> {
+        let array = |of: fn(&(Uuid, Uuid)) -> Uuid| {
+            let ids: Vec<_> = accounts.iter().map(|pair| of(pair).to_string()).collect();
+            format!("{{{}}}", ids.join(","))
+        };
+        let (ids, users) = (array(|pair| pair.0), array(|pair| pair.1));
+        let rows = self
+            .snapshot
+            .rows(GONE_ACCOUNTS, &params![ids, users])
+            .await?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// Begins to read what the accounts authenticate with, as far as it is not empty.
     ///
     /// # Errors
@@ -369,6 +391,10 @@ const INTEGRATIONS: &str = concat!(
      order by user_id, client_id, j->>'connector', coalesce((j->>'selected')::boolean, false) desc, \
      (j->>'created_at')::timestamp desc nulls last, id desc"
 );
+
+const GONE_ACCOUNTS: &str = "select x.id from unnest($1::uuid[], $2::uuid[]) as x (id, user_id) \
+    where exists (select 1 from users u where u.id = x.user_id) \
+    and not exists (select 1 from third_party_integration_auths i where i.id = x.id)";
 
 const AUTH_STRINGS: &str = "declare original_auth_strings no scroll cursor for select i.auth_string::text \
     from third_party_integration_auths i where i.auth_string <> ''";

@@ -152,7 +152,7 @@ impl Run<'_> {
                     row: Row::Value(client_id, id, Box::new(change)),
                     marker: marker.clone(),
                 });
-                What::Updated("has another value in the source since")
+                What::Updated("has another value or other scopes in the source since")
             }
             None => What::AlreadyThere(None),
         };
@@ -181,7 +181,8 @@ impl Run<'_> {
             return Ok(None);
         };
         let here = open_credential(&self.operator.auth, &account, &key)?;
-        let is_same = here.expose() == opened.plain.expose();
+        let auth_scopes = scopes(row.auth_scopes.as_deref(), &mut Vec::new())?;
+        let is_same = here.expose() == opened.plain.expose() && account.auth_scopes == auth_scopes;
         Ok((!is_same).then_some((account, opened)))
     }
 

@@ -8,6 +8,7 @@
 mod cache;
 mod clients;
 mod ending;
+mod gone;
 mod hint;
 mod integrations;
 mod names;

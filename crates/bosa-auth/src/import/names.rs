@@ -58,7 +58,8 @@ impl Run<'_> {
             Among::Accounts(client, user, connector) => {
                 let mut client = store.client(client);
                 let found = client.named_integration(user, connector, name).await?;
-                found.is_some()
+                // A dry run only pretends to have removed it.
+                found.is_some_and(|found| !self.gone.contains(&found.integration.id.as_uuid()))
             }
         };
         let key = (among.owner(), name.to_owned());

@@ -42,7 +42,8 @@ pub struct ImportedKind {
     /// Rows imported earlier that were brought up to date, because they have changed in the source since and
     /// not here.
     pub updated: u64,
-    /// Rows imported earlier that were ended here, because they were ended in the source since.
+    /// Rows imported earlier that were ended here, because they were ended in the source since; what was
+    /// removed there is counted here only, since it cannot be read.
     pub ended: u64,
     /// Why, and how many.
     pub reasons: Vec<ImportReason>,
@@ -115,6 +116,8 @@ pub(super) enum What {
     Updated(&'static str),
     /// Not made.
     Skipped(&'static str),
+    /// Made by an earlier run, and not read any more; ended now for this reason.
+    Gone(&'static str),
 }
 
 /// A token that is over: a reason that has a count but no lines.
@@ -156,7 +159,7 @@ impl Growing {
         let Some(counts) = self.kinds.iter_mut().find(|of| of.kind == kind.as_str()) else {
             return;
         };
-        counts.read += 1;
+        counts.read += u64::from(!matches!(row.what, What::Gone(_)));
         let (outcome, reasons) = match row.what {
             What::Imported(reasons) => {
                 counts.imported += 1;
@@ -176,6 +179,10 @@ impl Growing {
             What::Skipped(reason) => {
                 counts.skipped += 1;
                 (ImportOutcome::Skipped, vec![reason])
+            }
+            What::Gone(reason) => {
+                counts.ended += 1;
+                (ImportOutcome::Ended, vec![reason])
             }
         };
         for reason in reasons {

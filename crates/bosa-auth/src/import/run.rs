@@ -36,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) made_up: HashSet<(Owner, String)>,
     /// Whose default account was skipped, with none imported of the set since.
     pub(super) lost_default: Option<Set>,
+    /// Accounts that the source has removed, and this run here.
+    pub(super) gone: HashSet<Uuid>,
     /// The Redis of the source, if it is asked.
     pub(super) cache: Option<OriginalCache>,
     report: Growing,
@@ -114,6 +116,7 @@ impl<'a> Run<'a> {
             skipped_users: HashSet::new(),
             made_up: HashSet::new(),
             lost_default: None,
+            gone: HashSet::new(),
             cache: source.cache,
             report: Growing::new(),
             progress,
@@ -138,6 +141,7 @@ impl<'a> Run<'a> {
             self.add_from_cache(&mut rows).await?;
             self.portion(Portion::Tokens(rows)).await?;
         }
+        self.end_gone_accounts().await?;
         let mut defaults = Defaults::default();
         let mut integrations = original.integrations().await.map_err(of_the_source)?;
         while let Some(rows) = some(integrations.next().await)? {
@@ -173,6 +177,10 @@ impl<'a> Run<'a> {
             }
         }
         Err(bosa_auth_store::StoreError::Busy.into())
+    }
+
+    pub(super) fn tell(&mut self, kind: ImportKind, found: Vec<Found>) {
+        self.report.add(kind, found);
     }
 
     pub(super) fn inner(&self) -> &'a Arc<Inner> {

@@ -4,4 +4,5 @@ mod again;
 mod arrived;
 mod odd;
 mod older;
+mod removed;
 mod source;
