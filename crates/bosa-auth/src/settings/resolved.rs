@@ -311,6 +311,12 @@ fn previous_keys(
             },
         }
     }
+    // Elements that are too short may be parts of one key of the original, with a comma in it.
+    if !from_file && !keys.1.is_empty() {
+        let whole = Secret::new(text.to_owned());
+        keys.1
+            .extend(SigningKey::from_configured_imported_only(algorithm, &whole).ok());
+    }
     Ok(keys)
 }
 

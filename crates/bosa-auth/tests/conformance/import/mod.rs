@@ -4,5 +4,6 @@ mod again;
 mod arrived;
 mod odd;
 mod older;
+mod releases;
 mod removed;
 mod source;
