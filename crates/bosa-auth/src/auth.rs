@@ -143,6 +143,18 @@ impl Auth {
         Ok(auth)
     }
 
+    /// As [`Auth::open_configured`], to import: that it could be done need not be said.
+    pub(crate) async fn open_to_import(
+        configuration: &Configuration,
+        mode: OpenMode,
+    ) -> Result<Self> {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let auth = Self::assemble(configuration, mode, clock, entropy, Memory::joined).await?;
+        auth.inner.poll_and_report().await;
+        auth.start_feed();
+        Ok(auth)
+    }
+
     /// Opens an instance as another process would, for tests: it shares nothing with other handles
     /// and learns of their acts only by [`poll_changes`](Self::poll_changes).
     ///

@@ -97,7 +97,7 @@ impl Welcome {
         ));
         match &self.master_key {
             Some(key) => text.push_str(&self.first_calls(key)),
-            None => text.push_str("\nCreate the first client with: bosa-auth client create NAME\n"),
+            None => text.push_str("\nCreate a client with: bosa-auth client create NAME\n"),
         }
         text
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bosa_auth_store::{DatabaseUrl, Db, DbOptions, migrate};
+use bosa_auth_store::{BoxFuture, DatabaseUrl, Db, DbOptions, StoreError, migrate};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -65,6 +65,21 @@ impl TestDatabase {
             give_up("the test database cannot be migrated", &error);
         }
         self
+    }
+
+    /// Runs statements, separated by semicolons, that may change settings of their session.
+    pub async fn run(&self, sql: &str) {
+        // Statements are fixed texts everywhere else; the process of a test ends soon.
+        let sql: &'static str = sql.to_owned().leak();
+        let done = self
+            .db
+            .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+                Box::pin(async move { tx.batch(sql).await })
+            });
+        if let Err(error) = done.await {
+            give_up("the statements of a test fail", &error);
+        }
+        self.db.renew_connections();
     }
 
     /// Returns the address of the database as text, for settings.

@@ -110,6 +110,10 @@ fn of_the_source(error: StoreError) -> Error {
             reason: format!("the source: {reason}"),
         }
         .into(),
+        // Some name it themselves.
+        StoreError::Configuration(text) if !text.contains("the source") => {
+            Error::configuration(format!("the source: {text}"))
+        }
         error => error.into(),
     }
 }

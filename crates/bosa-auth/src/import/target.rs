@@ -20,13 +20,13 @@ impl Auth {
     ) -> Result<Self> {
         source.check_memory(&Settings::resolve(configuration)?)?;
         if !source.dry_run {
-            return Self::open_configured(configuration, OpenMode::Create).await;
+            return Self::open_to_import(configuration, OpenMode::Create).await;
         }
         if is_there(configuration).await? {
-            return Self::open_configured(configuration, OpenMode::Existing).await;
+            return Self::open_to_import(configuration, OpenMode::Existing).await;
         }
         let nowhere = configuration.replacing(table::DATABASE_URL, "sqlite://");
-        Self::open_configured(&nowhere, OpenMode::Create).await
+        Self::open_to_import(&nowhere, OpenMode::Create).await
     }
 }
 

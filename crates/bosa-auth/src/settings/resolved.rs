@@ -307,7 +307,12 @@ fn previous_keys(
             Ok(key) => keys.0.push(key),
             Err(error) => match SigningKey::from_configured_imported_only(algorithm, &secret) {
                 Ok(key) => keys.1.push(key),
-                Err(_) => return Err(format!("{}: {error}", table::SECRET_KEY_PREVIOUS)),
+                Err(_) => {
+                    return Err(format!(
+                        "{}: {error}; write a key of another algorithm as ALGORITHM:KEY, that of the original as HS256:KEY",
+                        table::SECRET_KEY_PREVIOUS
+                    ));
+                }
             },
         }
     }

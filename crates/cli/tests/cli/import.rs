@@ -161,8 +161,13 @@ async fn a_start_beside_the_tables_of_the_original_says_how_to_import() {
     world.run(&["init"]).expect(0);
     let hint = "bosa-auth import bosa";
     assert!(world.run(&["client", "list"]).stderr.contains(hint));
-    // The source is the database itself when none is named.
-    assert_eq!(kinds(&world.json(&["import", "bosa"])), all(true));
+    // The source is the database itself when none is named; whoever imports need not be told to.
+    let imported = world.run(&["--output", "json", "import", "bosa"]).expect(0);
+    assert_eq!(
+        kinds(&serde_json::from_str(&imported.stdout).unwrap()),
+        all(true)
+    );
+    assert!(!imported.stderr.contains(hint), "{}", imported.stderr);
     assert!(!world.run(&["client", "list"]).stderr.contains(hint));
 }
 
@@ -190,6 +195,13 @@ async fn what_keeps_an_import_from_beginning_is_said() {
     world
         .run(&["import", "bosa", "--from", "postgresql://127.0.0.1:1/bosa"])
         .refused(5);
+    // Which of the two databases refuses is said.
+    let stranger = from.replace("://bosa@", "://stranger@");
+    assert_ne!(stranger, from);
+    let refused = world
+        .run(&["import", "bosa", "--from", &stranger])
+        .refused(2);
+    assert!(refused.contains("the source: "), "{}", refused);
     set_as_there(&mut world);
     world.set("AUTH_SECRET_KEY", "short");
     let short = world.run(&["import", "bosa", "--from", &from]).refused(2);

@@ -13,6 +13,7 @@ mod connect;
 mod credentials;
 mod documents;
 mod idempotency;
+mod imported;
 mod isolation;
 mod metrics;
 mod protocol;
