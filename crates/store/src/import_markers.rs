@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use bosa_auth_core::{IntegrationId, Timestamp, UserId};
+use bosa_auth_core::{ClientId, IntegrationId, Timestamp, TokenId, UserId};
 use uuid::Uuid;
 
 use crate::columns::{Columns, statements};
@@ -167,6 +167,29 @@ pub async fn unchanged_accounts(
     rows.iter().map(read).collect()
 }
 
+/// A token that was imported: its client, its user, its id.
+pub type ImportedToken = (ClientId, UserId, TokenId);
+
+/// Lists up to `limit` tokens of any client that were imported and are live at `now`, in the order of
+/// their ids, from the one after `after` on.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn live_tokens(
+    store: &Store,
+    now: Timestamp,
+    after: Option<TokenId>,
+    limit: i64,
+) -> Result<Vec<ImportedToken>, StoreError> {
+    let after = after.map_or(Uuid::nil(), |id| id.as_uuid());
+    let rows = store.db().read(LIVE, params![after, now, limit]).await?;
+    let read = |row: &Row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.next()?, columns.next()?, columns.next()?))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// Forgets a row, with the next statement: where it is found again, it is a new one.
 pub fn forget_later(tx: &mut Tx, kind: ImportKind, id: Uuid) -> Later {
     tx.later(FORGET, params![kind.as_str(), id])
@@ -205,6 +228,10 @@ statements! {
         from bosa_import_markers m join bosa_integrations i on i.id = m.id \
         where m.kind = 'integration' and m.id > $1 and m.outcome = 'imported' \
         and m.imported_at = i.updated_at order by m.id limit $2";
+    LIVE = "select t.client_id, t.user_id, t.id \
+        from bosa_import_markers m join bosa_tokens t on t.id = m.id \
+        where m.kind = 'token' and m.id > $1 and m.outcome = 'imported' \
+        and t.revoked_at is null and t.expires_at > $2 order by m.id limit $3";
     FORGET = "delete from bosa_import_markers where kind = $1 and id = $2";
     IS_FORMER = "select 1 from bosa_import_markers where kind = 'user' and id = $1 and former_name = $2";
 }

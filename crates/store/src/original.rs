@@ -4,7 +4,7 @@
 //! schema version lacks is null, so that one text fits every version. The statements are PostgreSQL's
 //! own, since the original has no other database.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bosa_auth_core::{Secret, from_micros};
 use jiff::Timestamp;
@@ -211,16 +211,30 @@ impl Original {
         &self,
         accounts: &[(Uuid, Uuid)],
     ) -> Result<HashSet<Uuid>, StoreError> {
-        let array = |of: fn(&(Uuid, Uuid)) -> Uuid| {
-            let ids: Vec<_> = accounts.iter().map(|pair| of(pair).to_string()).collect();
-            format!("{{{}}}", ids.join(","))
-        };
-        let (ids, users) = (array(|pair| pair.0), array(|pair| pair.1));
+        let (ids, users) = arrays(accounts);
         let rows = self
             .snapshot
             .rows(GONE_ACCOUNTS, &params![ids, users])
             .await?;
         rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Tells which of these tokens, given with their users, have no row, while their users are there;
+    /// and the clients of those users.
+    ///
+    /// # Errors
+    /// [`StoreError`] as [`open`](Self::open).
+    pub async fn tokens_without_rows(
+        &self,
+        tokens: &[(Uuid, Uuid)],
+    ) -> Result<HashMap<Uuid, Option<Uuid>>, StoreError> {
+        let (ids, users) = arrays(tokens);
+        let rows = self
+            .snapshot
+            .rows(TOKENS_WITHOUT_ROWS, &params![ids, users])
+            .await?;
+        let read = |row: &Row| Ok((row.get(0)?, row.get(1)?));
+        rows.iter().map(read).collect()
     }
 
     /// Begins to read what the accounts authenticate with, as far as it is not empty.
@@ -276,6 +290,15 @@ pub async fn is_beside(db: &Db) -> Result<bool, StoreError> {
         Dialect::Sqlite => Ok(false),
         Dialect::Postgres => Ok(!db.read(HAS_TABLES, params![]).await?.is_empty()),
     }
+}
+
+/// Both halves of pairs as arrays that PostgreSQL reads.
+fn arrays(pairs: &[(Uuid, Uuid)]) -> (String, String) {
+    let array = |of: fn(&(Uuid, Uuid)) -> Uuid| {
+        let ids: Vec<_> = pairs.iter().map(|pair| of(pair).to_string()).collect();
+        format!("{{{}}}", ids.join(","))
+    };
+    (array(|pair| pair.0), array(|pair| pair.1))
 }
 
 fn read_client(row: &Row) -> Result<OriginalClient, StoreError> {
@@ -395,6 +418,10 @@ const INTEGRATIONS: &str = concat!(
 const GONE_ACCOUNTS: &str = "select x.id from unnest($1::uuid[], $2::uuid[]) as x (id, user_id) \
     where exists (select 1 from users u where u.id = x.user_id) \
     and not exists (select 1 from third_party_integration_auths i where i.id = x.id)";
+
+const TOKENS_WITHOUT_ROWS: &str = "select x.id, u.client_id from unnest($1::uuid[], $2::uuid[]) \
+    as x (id, user_id) join users u on u.id = x.user_id \
+    where not exists (select 1 from tokens t where t.id = x.id)";
 
 const AUTH_STRINGS: &str = "declare original_auth_strings no scroll cursor for select i.auth_string::text \
     from third_party_integration_auths i where i.auth_string <> ''";

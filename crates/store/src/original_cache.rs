@@ -1,6 +1,6 @@
 //! What the original's Redis says of its tokens, read and never written.
 //!
-//! Three commands of RESP2 are all that is needed: `AUTH`, `SELECT` and `MGET`.
+//! Four commands of RESP2 are all that is needed: `AUTH`, `SELECT`, `SCAN` and `MGET`.
 
 use std::fmt;
 use std::time::Duration;
@@ -72,6 +72,35 @@ impl OriginalCache {
         }
     }
 
+    /// Reads keys of tokens from `cursor` on, the first time from "0"; the same may come again. Returns
+    /// them with the cursor to go on from, nothing at the end.
+    ///
+    /// # Errors
+    /// [`StoreError`] as [`open`](Self::open).
+    pub async fn keys(
+        &mut self,
+        cursor: &str,
+    ) -> Result<(Vec<String>, Option<String>), StoreError> {
+        let exchange = async {
+            let command = ["SCAN", cursor, "MATCH", "token::*", "COUNT", "1000"];
+            self.send(&command).await.map_err(unavailable)?;
+            match self.line().await? {
+                (b'*', count) if count == "2" => {}
+                (b'-', refusal) => return Err(refused(&refusal)),
+                _ => return Err(odd()),
+            }
+            let next = self.value().await?.ok_or_else(odd)?;
+            match self.receive().await? {
+                Reply::Values(keys) => Ok((
+                    keys.into_iter().flatten().collect(),
+                    Some(next).filter(|next| next != "0"),
+                )),
+                Reply::Done => Err(odd()),
+            }
+        };
+        timeout(PATIENCE, exchange).await.map_err(|_| silent())?
+    }
+
     async fn ask(&mut self, command: &[&str]) -> Result<Reply, StoreError> {
         let exchange = async {
             self.send(command).await.map_err(unavailable)?;
@@ -95,9 +124,7 @@ impl OriginalCache {
         let (kind, rest) = self.line().await?;
         match kind {
             b'+' => Ok(Reply::Done),
-            b'-' => Err(StoreError::Configuration(format!(
-                "the Redis of the source refuses: {rest}"
-            ))),
+            b'-' => Err(refused(&rest)),
             b'*' => {
                 let count: usize = rest.parse().map_err(|_| odd())?;
                 let mut values = Vec::new();
@@ -202,6 +229,10 @@ const LONGEST_VALUE: usize = 64 * 1024;
 
 fn unavailable(error: std::io::Error) -> StoreError {
     StoreError::unavailable(format!("the Redis of the source: {error}"))
+}
+
+fn refused(reason: &str) -> StoreError {
+    StoreError::Configuration(format!("the Redis of the source refuses: {reason}"))
 }
 
 fn silent() -> StoreError {

@@ -59,7 +59,7 @@ pub(super) enum Here {
 
 /// Rows of one kind that are looked at together.
 #[derive(Debug)]
-enum Portion {
+pub(super) enum Portion {
     Clients(Vec<OriginalClient>),
     Users(Vec<OriginalUser>),
     Tokens(Vec<OriginalToken>),
@@ -141,6 +141,7 @@ impl<'a> Run<'a> {
             self.add_from_cache(&mut rows).await?;
             self.portion(Portion::Tokens(rows)).await?;
         }
+        self.add_cached_tokens().await?;
         self.end_gone_accounts().await?;
         let mut defaults = Defaults::default();
         let mut integrations = original.integrations().await.map_err(of_the_source)?;
@@ -154,7 +155,7 @@ impl<'a> Run<'a> {
             .finish(self.dry_run, self.original.version(), notes))
     }
 
-    async fn portion(&mut self, rows: Portion) -> Result<()> {
+    pub(super) async fn portion(&mut self, rows: Portion) -> Result<()> {
         let kind = rows.kind();
         for _ in 0..MOST_LOOKS {
             let plan = match &rows {
@@ -177,6 +178,11 @@ impl<'a> Run<'a> {
             }
         }
         Err(bosa_auth_store::StoreError::Busy.into())
+    }
+
+    /// More rows turned up than the tables of the source have.
+    pub(super) fn add_to_whole(&mut self, rows: usize) {
+        self.whole += rows as u64;
     }
 
     pub(super) fn tell(&mut self, kind: ImportKind, found: Vec<Found>) {
@@ -259,6 +265,12 @@ impl<'a> Run<'a> {
         if keys.iter().any(|key| key.kid().is_empty()) {
             notes.push(
                 "A key in AUTH_SECRET_KEY_PREVIOUS is too short for today: it verifies tokens of the original only."
+                    .to_owned(),
+            );
+        }
+        if self.original.version() == 5 && self.cache.is_none() {
+            notes.push(
+                "Releases 0.9.0 to 0.9.2 of the original keep tokens in Redis alone: if it is one of them, name its Redis with --redis, or these tokens are refused."
                     .to_owned(),
             );
         }

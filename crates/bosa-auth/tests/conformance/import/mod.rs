@@ -4,6 +4,7 @@ mod again;
 mod arrived;
 mod odd;
 mod older;
+mod redis;
 mod releases;
 mod removed;
 mod source;

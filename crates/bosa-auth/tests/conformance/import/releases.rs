@@ -6,6 +6,7 @@ use bosa_auth::{
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 use serde_json::Value;
 
+use super::redis::Redis;
 use super::source::{Source, counts, rows, text};
 use crate::dump::dump;
 use crate::support::{World, code, open};
@@ -15,9 +16,21 @@ struct Made {
     version: i64,
     dump: &'static str,
     known: &'static str,
+    /// What was in Redis, where that has tokens that the database lacks.
+    redis: Option<&'static str>,
 }
 
 macro_rules! made {
+    ($version:literal, $name:literal with its Redis) => {
+        Made {
+            redis: Some(include_str!(concat!(
+                "../../fixtures/original-releases/",
+                $name,
+                "/redis.txt"
+            ))),
+            ..made!($version, $name)
+        }
+    };
     ($version:literal, $name:literal) => {
         Made {
             version: $version,
@@ -31,6 +44,7 @@ macro_rules! made {
                 $name,
                 "/known.json"
             )),
+            redis: None,
         }
     };
 }
@@ -56,8 +70,53 @@ on_every_database! {
         everything_arrives(&db, &made!(5, "0.8.6")).await;
     }
 
+    async fn of_0_9_0_everything_arrives(db: TestDatabase) {
+        everything_arrives(&db, &made!(5, "0.9.0" with its Redis)).await;
+    }
+
+    async fn of_0_9_2_everything_arrives(db: TestDatabase) {
+        everything_arrives(&db, &made!(5, "0.9.2" with its Redis)).await;
+    }
+
     async fn of_0_9_7_everything_arrives(db: TestDatabase) {
         everything_arrives(&db, &made!(6, "0.9.7")).await;
+    }
+
+    async fn a_token_that_is_in_redis_alone_follows_its_key(db: TestDatabase) {
+        let made = made!(5, "0.9.2" with its Redis);
+        let known: Value = serde_json::from_str(made.known).unwrap();
+        let (world, source) = (world(&db, &known).await, Source::of(made.dump).await);
+        let redis = Redis::of(made.redis.unwrap()).await;
+        let first = import(&world.auth, &source, &known, Some(&redis), false).await;
+        let tokens = rows(&known, "tokens").iter();
+        let live: Vec<_> = tokens.filter(|token| is_live(token) && !is_off(&known, token)).collect();
+        let (revoked, extended) = (live[0], live[1]);
+        redis.remove(text(revoked, "id"));
+        redis.set(text(extended, "id"), r#"{"is_revoked": false, "expires_at": 2090000000}"#);
+        // A run that does not ask Redis knows nothing of them.
+        let before = dump(&db).await;
+        let report = import(&world.auth, &source, &known, None, false).await;
+        assert_eq!(counts(&report, "token"), [0; 6]);
+        assert_eq!(report.notes.len(), first.notes.len() + 1);
+        assert_eq!(dump(&db).await, before);
+        let dry = import(&world.auth, &source, &known, Some(&redis), true).await;
+        assert_eq!(dump(&db).await, before);
+        let report = import(&world.auth, &source, &known, Some(&redis), false).await;
+        assert_eq!((dry.kinds, dry.lines), (report.kinds.clone(), report.lines.clone()));
+        assert_eq!(counts(&report, "token")[5], 1);
+        assert_eq!(report.lines.len(), 1);
+        let verify = async |token: &Value| {
+            let tenant = world.auth.authenticate_client(key_of(&known, token)).await.unwrap();
+            tenant.verify_token(text(token, "token")).await
+        };
+        assert_eq!(code(verify(revoked).await), "revoked_token");
+        assert_eq!(verify(extended).await.unwrap().expires_at, 2_090_000_000);
+        for token in &live[2..] {
+            assert_eq!(code(verify(token).await), "accepted");
+        }
+        let before = dump(&db).await;
+        import(&world.auth, &source, &known, Some(&redis), false).await;
+        assert_eq!(dump(&db).await, before);
     }
 
     async fn of_a_database_that_was_brought_up_to_date_everything_arrives(db: TestDatabase) {
@@ -67,21 +126,21 @@ on_every_database! {
 
 async fn everything_arrives(db: &TestDatabase, made: &Made) {
     let known: Value = serde_json::from_str(made.known).unwrap();
-    let mut world = World::with_system_clock(db).await;
-    // As it was there: with a comma in it.
-    let previous = text(&known["settings"], "auth_secret_key");
-    let others = [("AUTH_SECRET_KEY_PREVIOUS", previous)];
-    world.auth = open(db, &others, &world.clock).await.unwrap();
-    let source = Source::of(made.dump).await;
+    let (world, source) = (world(db, &known).await, Source::of(made.dump).await);
+    let redis = match made.redis {
+        Some(keys) => Some(Redis::of(keys).await),
+        None => None,
+    };
+    let redis = redis.as_ref();
     let before = dump(db).await;
-    let dry = import(&world.auth, &source, &known, true).await;
+    let dry = import(&world.auth, &source, &known, redis, true).await;
     assert_eq!(dump(db).await, before);
-    let report = import(&world.auth, &source, &known, false).await;
+    let report = import(&world.auth, &source, &known, redis, false).await;
     assert_eq!((&dry.kinds, &dry.lines), (&report.kinds, &report.lines));
     assert_eq!(report.source_version, made.version);
-    check_report(&report, &known);
+    check_report(&report, &known, redis);
     let imported = dump(db).await;
-    let again = import(&world.auth, &source, &known, false).await;
+    let again = import(&world.auth, &source, &known, redis, false).await;
     assert_eq!(dump(db).await, imported);
     assert!(again.kinds.iter().all(|of| of.imported == 0));
 
@@ -115,20 +174,35 @@ async fn everything_arrives(db: &TestDatabase, made: &Made) {
     assert!(verified.unreadable.is_empty());
 }
 
-async fn import(auth: &Auth, source: &Source, known: &Value, dry_run: bool) -> ImportReport {
+async fn world(db: &TestDatabase, known: &Value) -> World {
+    let mut world = World::with_system_clock(db).await;
+    // As it was there: with a comma in it.
+    let previous = text(&known["settings"], "auth_secret_key");
+    let others = [("AUTH_SECRET_KEY_PREVIOUS", previous)];
+    world.auth = open(db, &others, &world.clock).await.unwrap();
+    world
+}
+
+async fn import(
+    auth: &Auth,
+    source: &Source,
+    known: &Value,
+    redis: Option<&Redis>,
+    dry_run: bool,
+) -> ImportReport {
     let secret = |name| Some(Secret::from(text(&known["env"], name)));
     let options = ImportOptions {
         from: Secret::from(source.db.address()),
         encryption_password: secret("BOSA_AUTH_ENCRYPTION_PASSWORD"),
         encryption_salt: secret("BOSA_AUTH_ENCRYPTION_SALT"),
-        redis: None,
+        redis: redis.map(|redis| Secret::from(redis.url.as_str())),
         dry_run,
     };
     super::source::import(auth, options).await.unwrap()
 }
 
 /// Everything is imported, but for tokens whose row says that they are over.
-fn check_report(report: &ImportReport, known: &Value) {
+fn check_report(report: &ImportReport, known: &Value, redis: Option<&Redis>) {
     let count = |kind, of: fn(&Value) -> bool| {
         let rows = rows(known, kind).iter();
         rows.filter(|row| of(row)).count() as u64
@@ -138,7 +212,12 @@ fn check_report(report: &ImportReport, known: &Value) {
         assert_eq!(counts(report, kind), [all, all, 0, 0, 0, 0]);
     }
     let over = |token: &Value| token["is_over"] == true && claims(token)["exp"].is_null();
-    let (all, over) = (count("tokens", |_| true), count("tokens", over));
+    let over = count("tokens", over);
+    // What was revoked is no key any more.
+    let all = match redis {
+        Some(redis) => redis.len() as u64,
+        None => count("tokens", |_| true),
+    };
     assert_eq!(counts(report, "token"), [all, all - over, 0, 0, over, 0]);
     let again = |account: &Value| account["is_encrypted_again"] == true;
     let (all, again) = (
@@ -210,7 +289,7 @@ async fn check_token(world: &World, known: &Value, token: &Value) {
     let other = text(other_client(known, token), "api_key");
     let refused = service.verify_token_and_get_user_id(other, jwt).await;
     assert_eq!(code(refused), "invalid_token");
-    if token["is_revoked"] == false && token["is_over"] == false {
+    if is_live(token) {
         assert_eq!(verified.unwrap().to_string(), text(token, "user_id"));
         let tenant = world.auth.authenticate_client(key_of(known, token)).await;
         let verified = tenant.unwrap().verify_token(jwt).await.unwrap();
@@ -218,8 +297,10 @@ async fn check_token(world: &World, known: &Value, token: &Value) {
         let end: bosa_auth::Timestamp = end.parse().unwrap();
         assert!((verified.expires_at - end.as_second()).abs() <= 2);
     } else {
+        let had_row = !["0.9.0", "0.9.2"].contains(&text(token, "made_by"));
         let expected = match token["is_revoked"] == true {
-            true => "revoked_token",
+            true if had_row => "revoked_token",
+            true => "invalid_token",
             // One that was over before is as good as unknown.
             false if claims(token)["exp"].is_null() => "invalid_token",
             false => "expired_token",
@@ -269,6 +350,19 @@ fn other_client<'k>(known: &'k Value, row: &Value) -> &'k Value {
     clients
         .find(|client| client["id"] != row["client_id"])
         .unwrap()
+}
+
+fn is_live(token: &Value) -> bool {
+    token["is_revoked"] == false && token["is_over"] == false
+}
+
+/// Whether the token's user or client was switched off.
+fn is_off(known: &Value, token: &Value) -> bool {
+    let off = |of, id: &Value| {
+        let mut rows = rows(known, of).iter();
+        rows.any(|row| row["id"] == *id && row["is_active"] == false)
+    };
+    off("users", &token["user_id"]) || off("clients", &token["client_id"])
 }
 
 fn claims(token: &Value) -> Value {

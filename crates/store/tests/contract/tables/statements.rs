@@ -186,6 +186,7 @@ fn statements_on_tenant_tables_bind_a_client_or_are_on_the_closed_list() {
         "grants::UNCOMPLETED",
         "grants::MARK_UNVERIFIED",
         "import_markers::UNCHANGED",
+        "import_markers::LIVE",
         "leases::DOUBT_SENT",
         "rekey::NEWEST_KEY",
         "rekey::REMAINING",
