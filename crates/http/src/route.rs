@@ -1,5 +1,7 @@
 //! The description of one route, from which the router and the documentation are made.
 
+use std::borrow::Cow;
+
 use axum::routing::MethodRouter;
 use bosa_auth::Scope;
 use http::Method;
@@ -27,6 +29,7 @@ pub struct Route {
     pub(crate) answer: Answer,
     pub(crate) creates: bool,
     pub(crate) reports_outcome: bool,
+    pub(crate) ends_in_name: bool,
     pub(crate) headers: &'static [(&'static str, &'static str)],
     pub(crate) handler: fn() -> MethodRouter<AppState>,
 }
@@ -93,6 +96,7 @@ impl Route {
             answer: Answer::Bare(""),
             creates: false,
             reports_outcome: false,
+            ends_in_name: false,
             headers: &[],
             handler,
         }
@@ -172,6 +176,20 @@ impl Route {
     pub(crate) const fn reports_outcome(mut self) -> Self {
         self.reports_outcome = true;
         self
+    }
+
+    /// Its last value is a name in which slashes stand as they are, since public clients send it so.
+    pub(crate) const fn ends_in_name(mut self) -> Self {
+        self.ends_in_name = true;
+        self
+    }
+
+    /// The path as the router matches it.
+    pub(crate) fn matched(&self) -> Cow<'static, str> {
+        match self.path.rsplit_once('{') {
+            Some((before, name)) if self.ends_in_name => format!("{before}{{*{name}").into(),
+            _ => self.path.into(),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub fn router(auth: Auth, config: HttpConfig) -> Router {
     let mut router = Router::new();
     for route in routes() {
         let observer = Observer::new(&state, Some(route));
-        router = router.route(route.path, (route.handler)().route_layer(observer));
+        router = router.route(&route.matched(), (route.handler)().route_layer(observer));
     }
     let unmatched = || Observer::new(&state, None);
     let router = router.method_not_allowed_fallback(method_not_allowed.layer(unmatched()));

@@ -123,17 +123,34 @@ def database(kind: str) -> Iterator[dict[str, str]]:
     if kind == "sqlite":
         yield {}
         return
+    with postgresql() as address:
+        yield {
+            "DATABASE_AUTHENTICATION_URL": address,
+            "AUTH_SECRET_KEY": "a signing key for tests, 32 bytes or more",
+            "BOSA_AUTH_ROOT_KEYS": "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        }
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The address of a new, empty PostgreSQL database."""
     name = f"clients_{uuid.uuid4().hex}"
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
         connection.execute(f'create database "{name}"')
         try:
-            yield {
-                "DATABASE_AUTHENTICATION_URL": re.sub(r"(://[^/]*/)[^?]*", rf"\g<1>{name}", POSTGRES),
-                "AUTH_SECRET_KEY": "a signing key for tests, 32 bytes or more",
-                "BOSA_AUTH_ROOT_KEYS": "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-            }
+            yield re.sub(r"(://[^/]*/)[^?]*", rf"\g<1>{name}", POSTGRES)
         finally:
             connection.execute(f'drop database "{name}" with (force)')
+
+
+def migrate(directory: Path, settings: dict[str, str], dump: str) -> None:
+    """Imports a database of the original, given as SQL, into the one of these settings."""
+    with postgresql() as source:
+        with psycopg.connect(source) as connection:
+            connection.execute(dump)
+        command = [EXECUTABLE, "import", "bosa", "--from", source]
+        environment = {"PATH": os.environ["PATH"], **settings}
+        subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
 
 
 @contextmanager

@@ -164,7 +164,7 @@ def test_an_integration_is_removed(command_line: CommandLine, client: Client, ot
     ana, theirs = client.user("ana"), other.user("ana")
     logged_in(command_line, client, ana)
     other.store(theirs.id, "github", "octocat")
-    for name in ["octocat", "two words+ä@example.com"]:
+    for name in ["octocat", "two words+ä@example.com", "T123/U456"]:
         client.store(ana.id, "github", name)
         remove = ["integrations", "remove", "github", name]
         says(command_line(*remove, answers="n\n"), 0, "cancelled")

@@ -18,7 +18,14 @@ naming_accounts = [face for face in FACES if face.release.names_accounts]
 every_face_that_names_accounts = pytest.mark.parametrize("face", naming_accounts, ids=str)
 
 #: Names of accounts as users have them; the SDKs put them into paths nearly as they are.
-NAMES = ["octocat", "ana.b+c@example.com", "two words", "Ångström 株式会社", "100% ~sure;=&"]
+NAMES = [
+    "octocat",
+    "ana.b+c@example.com",
+    "two words",
+    "Ångström 株式会社",
+    "100% ~sure;=&",
+    "T123/U456",
+]
 
 WRONG_LOGIN = "the user is unknown or the credential is not valid"
 WRONG_TOKEN = "the token is not valid"

@@ -66,16 +66,19 @@ pub(crate) const ROUTES: &[Route] = &[
     .reports_outcome(),
     Route::new(Method::GET, ACCOUNT, Caller::User, || get(show))
         .summary("An account with its credential.")
+        .ends_in_name()
         .scope(Scope::IntegrationsCredentials)
         .data::<IntegrationWithCredential>(),
     Route::new(Method::POST, ACCOUNT, Caller::User, || post(select))
         .summary("Makes an account the default one of its connector.")
+        .ends_in_name()
         .scope(Scope::IntegrationsWrite)
         .optional_body::<Selection>()
         .data::<Outcome>()
         .reports_outcome(),
     Route::new(Method::DELETE, ACCOUNT, Caller::User, || delete(remove))
         .summary("Removes an account.")
+        .ends_in_name()
         .scope(Scope::IntegrationsWrite)
         .data::<Outcome>()
         .reports_outcome(),

@@ -342,11 +342,20 @@ on_every_database! {
         let two = call("GET", base).header("x-integration", "two").header("x-bosa-integration", "one");
         assert_eq!(two.send().await.field(), "X-Integration");
 
-        // A slash that is escaped is a part of the name.
-        app.github(&user, "a/b", "third").await;
-        let slashed = format!("{base}/a%2Fb");
-        assert_eq!(call("GET", &slashed).send().await.data()["auth_string"], "third");
-        call("DELETE", &slashed).send().await.data();
+        // A slash is a part of the name, escaped or not: public clients do not escape it.
+        for (name, path) in [("a/b", "a%2Fb"), ("T1/U2", "T1/U2"), ("/x//y/", "/x//y/")] {
+            app.github(&user, name, "third").await;
+            let slashed = format!("{base}/{path}");
+            assert_eq!(call("GET", &slashed).send().await.data()["auth_string"], "third", "{name}");
+            let selected = call("POST", &slashed).send().await.data();
+            assert_eq!(selected["success"], true, "{name}");
+            assert_eq!(call("GET", base).send().await.data()["user_identifier"], name);
+            call("DELETE", &slashed).send().await.data();
+            assert_eq!(call("GET", &slashed).send().await.refusal(404), "not_found");
+        }
+        let two = format!("{base}/two");
+        call("POST", &two).send().await.data();
+        assert_eq!(call("GET", &format!("{base}/")).send().await.refusal(404), "not_found");
 
         // Select and remove say `success: false` where the public clients look; show does not.
         for method in ["POST", "DELETE"] {
