@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use bosa_auth_core::{AuthStatus, DataKeyId, IntegrationId, Timestamp, UserId};
+use bosa_auth_core::{AuthStatus, ClientId, DataKeyId, IntegrationId, Timestamp, UserId};
 
 use crate::client_tx::ClientScope;
 use crate::columns::{Opaque, statements};
-use crate::db::Tx;
+use crate::db::{Later, Param, Tx};
 use crate::error::StoreError;
 use crate::grants::{AccountPlace, NeedsReauth};
 use crate::integrations::{self, IntegrationRow, integration_columns};
@@ -67,28 +67,9 @@ impl ClientScope<&mut Tx> {
         &mut self,
         row: &IntegrationRow,
     ) -> Result<IntegrationInsert, StoreError> {
-        let set = params![self.client_id, row.user_id, row.connector.as_str()];
-        let opened = self.source.later(OPEN_SET, set);
-        let inserted = self
-            .source
-            .query_opt(
-                INSERT,
-                params![
-                    self.client_id,
-                    row.id,
-                    row.user_id,
-                    &row.connector,
-                    &row.user_identifier,
-                    &row.auth_scopes,
-                    &row.sealed,
-                    row.data_key_id,
-                    row.auth_status.as_str(),
-                    row.subject.as_deref(),
-                    row.created_at,
-                    row.updated_at
-                ],
-            )
-            .await;
+        let opened = self.open_set_later(row);
+        let values = values(self.client_id, row);
+        let inserted = self.source.query_opt(INSERT, values).await;
         match self.source.changed(&opened) {
             Ok(0) => return Ok(IntegrationInsert::NoUser),
             Ok(_) => {}
@@ -102,6 +83,20 @@ impl ClientScope<&mut Tx> {
                 selected: row.get(0)?,
             },
         })
+    }
+
+    /// As [`insert_integration`](Self::insert_integration), with the next statement, which fails with
+    /// [`StoreError::ForeignKey`] also when the user is deleted at this moment. No row changed means that
+    /// the client has no such user, or the user has that account already.
+    pub fn insert_integration_later(&mut self, row: &IntegrationRow) -> Later {
+        let _is_seen_by_the_next = self.open_set_later(row);
+        let values = values(self.client_id, row);
+        self.source.later(INSERT, values)
+    }
+
+    fn open_set_later(&mut self, row: &IntegrationRow) -> Later {
+        let set = params![self.client_id, row.user_id, row.connector.as_str()];
+        self.source.later(OPEN_SET, set)
     }
 
     /// Makes an account the default of its connector and returns it; `None`, having changed nothing,
@@ -305,6 +300,24 @@ impl ClientScope<&mut Tx> {
         let _if_it_still_is = self.source.later(END_PENDING, waiting);
         Ok(true)
     }
+}
+
+/// What is stored of a new account.
+fn values(client_id: ClientId, row: &IntegrationRow) -> Vec<Param> {
+    params![
+        client_id,
+        row.id,
+        row.user_id,
+        &row.connector,
+        &row.user_identifier,
+        &row.auth_scopes,
+        &row.sealed,
+        row.data_key_id,
+        row.auth_status.as_str(),
+        row.subject.as_deref(),
+        row.created_at,
+        row.updated_at
+    ]
 }
 
 statements! {

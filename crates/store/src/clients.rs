@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
+use crate::together::Reading;
 
 /// A client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +79,12 @@ pub fn insert_later(tx: &mut Tx, client: &ClientRow) -> Later {
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
 pub async fn find(mut source: impl Source, id: ClientId) -> Result<Option<ClientRow>, StoreError> {
-    let row = source.row(FIND, params![id]).await?;
-    row.as_ref().map(read).transpose()
+    reading(id).alone(&mut source).await
+}
+
+/// As [`find`], to be read together with other things.
+pub fn reading(id: ClientId) -> Reading<Option<ClientRow>> {
+    Reading::new(FIND, params![id], read_first)
 }
 
 /// Finds a client by its exact name.
@@ -90,8 +95,16 @@ pub async fn find_by_name(
     mut source: impl Source,
     name: &str,
 ) -> Result<Option<ClientRow>, StoreError> {
-    let row = source.row(FIND_BY_NAME, params![name]).await?;
-    row.as_ref().map(read).transpose()
+    named_reading(name).alone(&mut source).await
+}
+
+/// As [`find_by_name`], to be read together with other things.
+pub fn named_reading(name: &str) -> Reading<Option<ClientRow>> {
+    Reading::new(FIND_BY_NAME, params![name], read_first)
+}
+
+fn read_first(rows: &[Row]) -> Result<Option<ClientRow>, StoreError> {
+    rows.first().map(read).transpose()
 }
 
 /// Lists clients in the order of their ids, which is that of their making.

@@ -98,19 +98,11 @@ pub async fn find(
     row.as_ref().map(|row| read(kind, row)).transpose()
 }
 
-/// Stores the marker of a row that was imported, or replaces what it says, with the next statement;
-/// when the row was imported stays.
+/// Stores the marker of a row, or replaces what it says, with the next statement; when the row was first
+/// seen stays. No row changed means that another run has imported a row that this one skipped: its marker
+/// stays then.
 pub fn put_later(tx: &mut Tx, marker: &ImportMarker) -> Later {
     tx.later(PUT, values(marker))
-}
-
-/// Stores the marker of a row that was skipped; false when another run has imported that row, whose
-/// marker then stays.
-///
-/// # Errors
-/// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn put_skipped(tx: &mut Tx, marker: &ImportMarker) -> Result<bool, StoreError> {
-    Ok(tx.execute(PUT, values(marker)).await? == 1)
 }
 
 fn values(marker: &ImportMarker) -> Vec<Param> {

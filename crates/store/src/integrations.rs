@@ -135,11 +135,19 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         id: IntegrationId,
     ) -> Result<Option<IntegrationRow>, StoreError> {
-        let row = self
-            .source
-            .row(FIND, params![self.client_id, user_id, id])
-            .await?;
-        row.as_ref().map(read).transpose()
+        self.integration_reading(user_id, id)
+            .alone(&mut self.source)
+            .await
+    }
+
+    /// As [`integration`](Self::integration), to be read together with other things.
+    pub fn integration_reading(
+        &self,
+        user_id: UserId,
+        id: IntegrationId,
+    ) -> Reading<Option<IntegrationRow>> {
+        let first = |rows: &[Row]| rows.first().map(read).transpose();
+        Reading::new(FIND, params![self.client_id, user_id, id], first)
     }
 
     /// Tells whether a user has an account at a connector.

@@ -34,7 +34,7 @@ impl<T> Reading<T> {
     }
 }
 
-/// What may be read in one round trip: a [`Reading`], a pair of such, or one that is left out.
+/// What may be read in one round trip: a [`Reading`], a pair or list of such, or one that is left out.
 pub trait Together: Send {
     /// What is learned.
     type Answer;
@@ -79,6 +79,25 @@ impl<R: Together> Together for Option<R> {
         self.as_ref()
             .map(|reading| reading.understand(answers))
             .transpose()
+    }
+}
+
+impl<R: Together> Together for Vec<R> {
+    type Answer = Vec<R::Answer>;
+
+    fn ask(&mut self, statements: &mut Vec<(&'static str, Vec<Param>)>) {
+        for reading in self {
+            reading.ask(statements);
+        }
+    }
+
+    fn understand(
+        &self,
+        answers: &mut vec::IntoIter<Vec<Row>>,
+    ) -> Result<Self::Answer, StoreError> {
+        self.iter()
+            .map(|reading| reading.understand(answers))
+            .collect()
     }
 }
 

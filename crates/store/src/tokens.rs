@@ -8,12 +8,13 @@ use uuid::Uuid;
 use crate::client_tx::ClientScope;
 use crate::clients::{ClientRow, client_columns};
 use crate::columns::{Columns, statements};
-use crate::db::{Row, Tx};
+use crate::db::{Later, Row, Tx};
 use crate::error::StoreError;
 use crate::instance::InstanceState;
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
+use crate::together::Reading;
 
 /// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,8 +126,13 @@ impl<S: Source> ClientScope<S> {
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn token(&mut self, id: TokenId) -> Result<Option<TokenWithOwner>, StoreError> {
-        let row = self.source.row(FIND, params![self.client_id, id]).await?;
-        row.as_ref().map(read_with_owner).transpose()
+        self.token_reading(id).alone(&mut self.source).await
+    }
+
+    /// As [`token`](Self::token), to be read together with other things.
+    pub fn token_reading(&self, id: TokenId) -> Reading<Option<TokenWithOwner>> {
+        let first = |rows: &[Row]| rows.first().map(read_with_owner).transpose();
+        Reading::new(FIND, params![self.client_id, id], first)
     }
 
     /// Lists a user's tokens, live and dead, newest first.
@@ -188,49 +194,32 @@ impl ClientScope<&mut Tx> {
         }
     }
 
-    /// Adds a token as it is, for imports; false when its id is taken.
-    ///
-    /// # Errors
-    /// [`StoreError::ForeignKey`] when the client has no such user.
-    pub async fn insert_token(&mut self, token: &TokenRow) -> Result<bool, StoreError> {
-        let inserted = self
-            .source
-            .execute(
-                INSERT,
-                params![
-                    self.client_id,
-                    token.id,
-                    token.user_id,
-                    &token.signing_key_id,
-                    token.form.as_str(),
-                    token.client_generation,
-                    token.user_generation,
-                    token.issued_at,
-                    token.expires_at,
-                    token.idle_end,
-                    token.revoked_at,
-                    token.revoke_operation
-                ],
-            )
-            .await?;
-        Ok(inserted == 1)
+    /// Adds a token as it is, for imports, with the next statement, which fails with
+    /// [`StoreError::ForeignKey`] when the client has no such user. No row changed means that its id is
+    /// taken.
+    pub fn insert_token_later(&mut self, token: &TokenRow) -> Later {
+        let values = params![
+            self.client_id,
+            token.id,
+            token.user_id,
+            &token.signing_key_id,
+            token.form.as_str(),
+            token.client_generation,
+            token.user_generation,
+            token.issued_at,
+            token.expires_at,
+            token.idle_end,
+            token.revoked_at,
+            token.revoke_operation
+        ];
+        self.source.later(INSERT, values)
     }
 
-    /// Lets an imported token end later, as it does where it came from; false when it was revoked, or
-    /// ends as late already.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database refuses or cannot be reached.
-    pub async fn extend_imported_token(
-        &mut self,
-        id: TokenId,
-        expires_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let changed = self
-            .source
-            .execute(EXTEND, params![self.client_id, id, expires_at])
-            .await?;
-        Ok(changed == 1)
+    /// Lets an imported token end later, as it does where it came from, with the next statement. No row
+    /// changed means that it was revoked, or ends as late already.
+    pub fn extend_imported_token_later(&mut self, id: TokenId, expires_at: Timestamp) -> Later {
+        let end = params![self.client_id, id, expires_at];
+        self.source.later(EXTEND, end)
     }
 
     /// Revokes a token that is live at `at`, the leeway included.

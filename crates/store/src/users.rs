@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::client_tx::ClientScope;
 use crate::clients::{ClientRow, Updated, client_columns};
 use crate::columns::{Columns, Opaque, statements};
-use crate::db::{Param, Row, Tx};
+use crate::db::{Later, Param, Row, Tx};
 use crate::error::StoreError;
 use crate::instance::InstanceState;
 use crate::page::{Page, PageQuery};
@@ -169,30 +169,15 @@ impl ClientScope<&mut Tx> {
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn insert_user(&mut self, user: &UserRow) -> Result<bool, StoreError> {
-        let [digest, digest_key, hash] = user.secret.params();
-        let inserted = self
-            .source
-            .execute(
-                INSERT,
-                params![
-                    self.client_id,
-                    user.id,
-                    &user.identifier,
-                    user.state.as_str(),
-                    user.generation,
-                    user.version,
-                    user.secret_kind.as_str(),
-                    user.secret_version,
-                    digest,
-                    digest_key,
-                    hash,
-                    user.secret_preview.as_deref(),
-                    user.created_at,
-                    user.updated_at
-                ],
-            )
-            .await?;
-        Ok(inserted == 1)
+        let values = values(self.client_id, user);
+        Ok(self.source.execute(INSERT, values).await? == 1)
+    }
+
+    /// As [`insert_user`](Self::insert_user), with the next statement: no row changed means that the
+    /// identifier is taken, or the client is unknown or being deleted.
+    pub fn insert_user_later(&mut self, user: &UserRow) -> Later {
+        let values = values(self.client_id, user);
+        self.source.later(INSERT, values)
     }
 
     /// Changes a user.
@@ -408,6 +393,27 @@ macro_rules! select_with_client {
             $condition
         )
     };
+}
+
+/// What is stored of a new user.
+fn values(client_id: ClientId, user: &UserRow) -> Vec<Param> {
+    let [digest, digest_key, hash] = user.secret.params();
+    params![
+        client_id,
+        user.id,
+        &user.identifier,
+        user.state.as_str(),
+        user.generation,
+        user.version,
+        user.secret_kind.as_str(),
+        user.secret_version,
+        digest,
+        digest_key,
+        hash,
+        user.secret_preview.as_deref(),
+        user.created_at,
+        user.updated_at
+    ]
 }
 
 statements! {

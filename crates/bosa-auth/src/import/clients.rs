@@ -24,27 +24,36 @@ impl Run<'_> {
     pub(super) async fn plan_clients(&mut self, rows: &[OriginalClient]) -> Result<Plan> {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let markers = import_markers::find_all(&self.inner().store, KIND, &ids).await?;
+        let store = &self.inner().store;
+        let here = rows.iter().map(|row| clients::reading(row.id.into()));
+        let named = rows.iter().map(|row| clients::named_reading(&name(row)));
+        let readings = (here.collect::<Vec<_>>(), named.collect::<Vec<_>>());
+        let (here, named) = store.together(readings).await?;
         let mut plan = Plan::default();
-        for row in rows {
+        for (row, (here, named)) in rows.iter().zip(here.into_iter().zip(named)) {
             match markers.get(&row.id) {
                 Some(marker) if marker.outcome == ImportOutcome::Imported => {
-                    self.look_again_at_client(&mut plan, row, marker).await?;
+                    self.look_again_at_client(&mut plan, row, marker, here);
                 }
-                marker => self.plan_client(&mut plan, row, marker).await?,
+                marker if here.is_some() => {
+                    let reason = "its id belongs to another client here";
+                    self.skip(&mut plan, KIND, row.id, marker, reason);
+                }
+                _ => self.plan_client(&mut plan, row, named.is_some()).await?,
             }
         }
         Ok(plan)
     }
 
     /// A client that was imported earlier: only its end in the source counts.
-    async fn look_again_at_client(
+    fn look_again_at_client(
         &mut self,
         plan: &mut Plan,
         row: &OriginalClient,
         marker: &ImportMarker,
-    ) -> Result<()> {
+        here: Option<ClientRow>,
+    ) {
         let id = ClientId::from(row.id);
-        let here = clients::find(&self.inner().store, id).await?;
         let is_active = row.is_active == Some(true);
         let mut ended = None;
         if let Some(here) = &here
@@ -74,36 +83,24 @@ impl Run<'_> {
             id: row.id,
             what: What::AlreadyThere(ended),
         });
-        Ok(())
     }
 
     async fn plan_client(
         &mut self,
         plan: &mut Plan,
         row: &OriginalClient,
-        before: Option<&ImportMarker>,
+        is_taken: bool,
     ) -> Result<()> {
         let inner = self.inner();
         let id = ClientId::from(row.id);
-        if clients::find(&inner.store, id).await?.is_some() {
-            self.skip(
-                plan,
-                KIND,
-                row.id,
-                before,
-                "its id belongs to another client here",
-            );
-            return Ok(());
-        }
         let mut repairs = Vec::new();
-        let original_name = match &row.name {
-            Some(name) => name.clone(),
-            None => {
-                repairs.push("had no name: its id is its name");
-                row.id.to_string()
-            }
-        };
-        let name = self.free_name(Among::Clients, &original_name).await?;
+        let original_name = name(row);
+        if row.name.is_none() {
+            repairs.push("had no name: its id is its name");
+        }
+        let name = self
+            .free_name(Among::Clients, &original_name, is_taken)
+            .await?;
         let mut marker = self.imported(KIND, row.id, row.is_active == Some(true));
         if name != original_name {
             repairs.push("its name is taken here: it has another one");
@@ -182,6 +179,12 @@ impl Run<'_> {
             created_at: self.now,
         }))
     }
+}
+
+/// What it is called there, or its id.
+fn name(row: &OriginalClient) -> String {
+    let own = row.name.clone();
+    own.unwrap_or_else(|| row.id.to_string())
 }
 
 /// As many as the original shows of a secret.

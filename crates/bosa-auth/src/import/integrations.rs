@@ -1,20 +1,20 @@
 //! Accounts at other services, their values sealed anew.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use bosa_auth_core::vault::DataKey;
-use bosa_auth_core::{ClientId, IntegrationId, UserId};
+use bosa_auth_core::{ClientId, DataKeyId, IntegrationId, UserId};
 use bosa_auth_store::{
-    AccountPlace, ImportKind, ImportMarker, ImportOutcome, IntegrationChange, IntegrationRow,
-    Original, OriginalIntegration, import_markers,
+    AccountPlace, DataKeyRow, ImportKind, ImportMarker, ImportOutcome, IntegrationChange,
+    IntegrationRow, Original, OriginalIntegration, import_markers,
 };
 use uuid::Uuid;
 
 use super::names::Among;
 use super::opening::Opened;
 use super::report::{Found, What};
-use super::run::{Here, Plan, Run};
+use super::run::{Here, Plan, Run, Users};
 use super::write::{Row, Write};
 use crate::error::{Error, Result};
 use crate::tenant::{new_account, open_credential};
@@ -81,18 +81,34 @@ impl Run<'_> {
             ..Plan::default()
         };
         let mut keys = Keys::default();
+        let is_known = |row: &OriginalIntegration| {
+            let marker = markers.get(&row.id);
+            marker.is_some_and(|marker| marker.outcome == ImportOutcome::Imported)
+        };
+        let (known, new): (Vec<_>, Vec<_>) = rows.iter().partition(|row| is_known(row));
+        let mut here = self.accounts_here(&known).await?;
+        let owners = new.iter().map(|row| (row.client_id, row.user_id));
+        let users = self.users(owners).await?;
+        let taken = self.taken_names(&new).await?;
         for row in rows {
             let marker = markers.get(&row.id);
             if let Some(marker) = marker
                 && marker.outcome == ImportOutcome::Imported
             {
-                self.look_again_at_integration(&mut plan, row, &mut keys, marker)
+                let here = here.remove(&row.id);
+                self.look_again_at_integration(&mut plan, row, &mut keys, marker, here)
                     .await?;
                 continue;
             }
-            let repair = repairs.get(&row.id).copied();
-            self.plan_integration(&mut plan, row, repair, &mut keys, marker)
+            let before = Before {
+                marker,
+                repair: repairs.get(&row.id).copied(),
+                users: &users,
+                is_taken: taken.contains(&row.id),
+            };
+            self.plan_integration(&mut plan, row, &mut keys, &before)
                 .await?;
+            let repair = before.repair;
             let is_skipped = matches!(
                 plan.found.last(),
                 Some(Found {
@@ -105,6 +121,41 @@ impl Run<'_> {
             }
         }
         Ok(plan)
+    }
+
+    /// Those of the accounts that are here.
+    async fn accounts_here(
+        &self,
+        rows: &[&OriginalIntegration],
+    ) -> Result<HashMap<Uuid, IntegrationRow>> {
+        let store = &self.inner().store;
+        let readings = rows.iter().filter_map(|row| {
+            let client = store.client(ClientId::from(row.client_id?));
+            Some(client.integration_reading(row.user_id?.into(), row.id.into()))
+        });
+        let found = store.together(readings.collect::<Vec<_>>()).await?;
+        let found = found.into_iter().flatten();
+        Ok(found.map(|row| (row.id.as_uuid(), row)).collect())
+    }
+
+    /// Which of these accounts have a name that is taken here.
+    async fn taken_names(&self, rows: &[&OriginalIntegration]) -> Result<HashSet<Uuid>> {
+        let store = &self.inner().store;
+        let (mut ids, mut readings) = (Vec::new(), Vec::new());
+        for row in rows {
+            if let (Some(client), Some(user)) = (row.client_id, row.user_id) {
+                let client = store.client(ClientId::from(client));
+                let (connector, name) = (text(&row.connector), text(&row.user_identifier));
+                ids.push(row.id);
+                readings.push(client.named_integration_reading(user.into(), connector, name));
+            }
+        }
+        let found = store.together(readings).await?;
+        let taken = ids.into_iter().zip(found);
+        Ok(taken
+            .filter(|(_, found)| found.as_ref().is_some_and(|found| self.is_left(found)))
+            .map(|(id, _)| id)
+            .collect())
     }
 
     /// Whether an account becomes the default only because the one that is it in the source was
@@ -132,8 +183,10 @@ impl Run<'_> {
         row: &OriginalIntegration,
         keys: &mut Keys,
         marker: &ImportMarker,
+        here: Option<IntegrationRow>,
     ) -> Result<()> {
-        let what = match self.changed_value(row, marker).await? {
+        let here = here.filter(|account| account.updated_at == marker.imported_at);
+        let what = match self.changed_value(row, keys, here).await? {
             Some((account, opened)) => {
                 let (client_id, id) = (account.client_id, account.id);
                 let key = keys.of(self, client_id).await?;
@@ -163,24 +216,18 @@ impl Run<'_> {
     async fn changed_value(
         &self,
         row: &OriginalIntegration,
-        marker: &ImportMarker,
+        keys: &mut Keys,
+        here: Option<IntegrationRow>,
     ) -> Result<Option<(IntegrationRow, Opened)>> {
-        let inner = self.inner();
-        let (Some(client), Some(user)) = (row.client_id, row.user_id) else {
-            return Ok(None);
-        };
-        let mut client = inner.store.client(client.into());
-        let found = client.integration(user.into(), row.id.into()).await?;
-        let found = found.filter(|account| account.updated_at == marker.imported_at);
         let stored = row.auth_string.as_ref();
         let opened = stored.and_then(|stored| self.opening.open(stored).ok());
-        let (Some(account), Some(opened)) = (found, opened) else {
+        let (Some(account), Some(opened)) = (here, opened) else {
             return Ok(None);
         };
-        let Some(key) = client.data_key(account.data_key_id).await? else {
+        let Some(key) = keys.former(self, &account).await? else {
             return Ok(None);
         };
-        let here = open_credential(&self.operator.auth, &account, &key)?;
+        let here = open_credential(&self.operator.auth, &account, key)?;
         let auth_scopes = scopes(row.auth_scopes.as_deref(), &mut Vec::new())?;
         let is_same = here.expose() == opened.plain.expose() && account.auth_scopes == auth_scopes;
         Ok((!is_same).then_some((account, opened)))
@@ -190,16 +237,16 @@ impl Run<'_> {
         &mut self,
         plan: &mut Plan,
         row: &OriginalIntegration,
-        repair: Option<&'static str>,
         keys: &mut Keys,
-        before: Option<&ImportMarker>,
+        before: &Before<'_>,
     ) -> Result<()> {
+        let marker = before.marker;
         let (Some(client), Some(user_id)) = (row.client_id, row.user_id) else {
             self.skip(
                 plan,
                 KIND,
                 row.id,
-                before,
+                marker,
                 "belongs to no user or no client",
             );
             return Ok(());
@@ -210,30 +257,26 @@ impl Run<'_> {
                 plan,
                 KIND,
                 row.id,
-                before,
+                marker,
                 "its user belongs to another client",
             );
             return Ok(());
         }
         let client_id = ClientId::from(client);
-        let here = match self.client(client) {
-            Here::Present { .. } => self.user(client_id, user_id).await?,
-            gone => gone,
-        };
-        match here {
+        match before.users.get(self, client, user_id) {
             Here::Present { .. } => {}
             Here::Deleted => {
                 self.skip(
                     plan,
                     KIND,
                     row.id,
-                    before,
+                    marker,
                     "its user or client was deleted here",
                 );
                 return Ok(());
             }
             Here::Skipped => {
-                self.skip(plan, KIND, row.id, before, "its user was not imported");
+                self.skip(plan, KIND, row.id, marker, "its user was not imported");
                 return Ok(());
             }
         }
@@ -241,19 +284,21 @@ impl Run<'_> {
         let opened = match stored.map(|stored| self.opening.open(stored)) {
             Some(Ok(opened)) => opened,
             Some(Err(reason)) => {
-                self.skip(plan, KIND, row.id, before, reason);
+                self.skip(plan, KIND, row.id, marker, reason);
                 return Ok(());
             }
             None => {
-                self.skip(plan, KIND, row.id, before, "has no value");
+                self.skip(plan, KIND, row.id, marker, "has no value");
                 return Ok(());
             }
         };
-        let mut repairs: Vec<_> = repair.into_iter().chain(opened.repair).collect();
+        let mut repairs: Vec<_> = before.repair.into_iter().chain(opened.repair).collect();
         let connector = row.connector.clone().unwrap_or_default();
         let original_name = row.user_identifier.clone().unwrap_or_default();
         let among = Among::Accounts(client_id, user_id.into(), &connector);
-        let name = self.free_name(among, &original_name).await?;
+        let name = self
+            .free_name(among, &original_name, before.is_taken)
+            .await?;
         let mut marker = self.imported(KIND, row.id, true);
         if name != original_name {
             repairs.push("its name is taken here: it has another one");
@@ -298,13 +343,27 @@ impl Run<'_> {
     }
 }
 
-/// The open data keys of the clients of a portion.
+/// What is known of an account before it is looked at.
+struct Before<'p> {
+    marker: Option<&'p ImportMarker>,
+    repair: Option<&'static str>,
+    users: &'p Users,
+    /// Whether its name is taken here.
+    is_taken: bool,
+}
+
+/// The data keys of the clients of a portion.
 #[derive(Debug, Default)]
-struct Keys(HashMap<ClientId, DataKey>);
+struct Keys {
+    /// Open, those that seal new values.
+    active: HashMap<ClientId, DataKey>,
+    /// Those that have sealed what is here.
+    former: HashMap<DataKeyId, Option<DataKeyRow>>,
+}
 
 impl Keys {
     async fn of(&mut self, run: &Run<'_>, client_id: ClientId) -> Result<&DataKey> {
-        Ok(match self.0.entry(client_id) {
+        Ok(match self.active.entry(client_id) {
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(place) => {
                 let inner = run.inner();
@@ -314,6 +373,26 @@ impl Keys {
             }
         })
     }
+
+    async fn former(
+        &mut self,
+        run: &Run<'_>,
+        account: &IntegrationRow,
+    ) -> Result<Option<&DataKeyRow>> {
+        let id = account.data_key_id;
+        let found = match self.former.entry(id) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => {
+                let mut client = run.inner().store.client(account.client_id);
+                place.insert(client.data_key(id).await?)
+            }
+        };
+        Ok(found.as_ref())
+    }
+}
+
+fn text(value: &Option<String>) -> &str {
+    value.as_deref().unwrap_or_default()
 }
 
 /// The scopes as they are stored here; each is kept as it is.

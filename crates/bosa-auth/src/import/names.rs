@@ -1,7 +1,7 @@
 //! Names for what has one already.
 
 use bosa_auth_core::{ClientId, UserId};
-use bosa_auth_store::clients;
+use bosa_auth_store::{IntegrationWithKey, clients};
 
 use super::run::Run;
 use crate::error::Result;
@@ -28,17 +28,25 @@ fn beginning(name: &str) -> &str {
 pub(super) type Owner = Option<(ClientId, Option<(UserId, String)>)>;
 
 impl Run<'_> {
-    /// The name that something gets: its own, or the first free one made of it.
-    pub(super) async fn free_name(&mut self, among: Among<'_>, name: &str) -> Result<String> {
+    /// The name that something gets: its own, unless that is taken here already, or the first free one
+    /// made of it.
+    pub(super) async fn free_name(
+        &mut self,
+        among: Among<'_>,
+        name: &str,
+        is_taken: bool,
+    ) -> Result<String> {
         let mut candidate = name.to_owned();
         let mut number = 1_u32;
-        while self.is_taken(among, &candidate).await? {
+        let mut is_taken = is_taken || self.is_made_up(among, name);
+        while is_taken {
             let beginning = beginning(name);
             candidate = match number {
                 1 => format!("{beginning} (imported)"),
                 number => format!("{beginning} (imported {number})"),
             };
             number += 1;
+            is_taken = self.is_taken(among, &candidate).await?;
         }
         if candidate != name {
             let owner = among.owner();
@@ -58,12 +66,20 @@ impl Run<'_> {
             Among::Accounts(client, user, connector) => {
                 let mut client = store.client(client);
                 let found = client.named_integration(user, connector, name).await?;
-                // A dry run only pretends to have removed it.
-                found.is_some_and(|found| !self.gone.contains(&found.integration.id.as_uuid()))
+                found.is_some_and(|found| self.is_left(&found))
             }
         };
+        Ok(is_there || self.is_made_up(among, name))
+    }
+
+    /// Whether an account is still there; a dry run only pretends to have removed one.
+    pub(super) fn is_left(&self, found: &IntegrationWithKey) -> bool {
+        !self.gone.contains(&found.integration.id.as_uuid())
+    }
+
+    fn is_made_up(&self, among: Among<'_>, name: &str) -> bool {
         let key = (among.owner(), name.to_owned());
-        Ok(is_there || self.made_up.contains(&key))
+        self.made_up.contains(&key)
     }
 }
 

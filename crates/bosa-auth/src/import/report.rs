@@ -14,8 +14,8 @@ pub struct ImportReport {
     pub source_version: i64,
     /// What became of the rows: clients, users, tokens, integrations.
     pub kinds: Vec<ImportedKind>,
-    /// The rows that were repaired or skipped, or where a change in the source was followed; not those tokens
-    /// that are over, or end later than before.
+    /// The rows that were repaired or skipped, or where a change in the source was followed, at most
+    /// 100,000; not those tokens that are over, or end later than before.
     pub lines: Vec<ImportLine>,
     /// What else is to be known.
     pub notes: Vec<String>,
@@ -120,6 +120,9 @@ pub(super) enum What {
     Gone(&'static str),
 }
 
+/// How many rows a report lists at most, so that it fits into memory whatever the source holds.
+const MOST_LINES: usize = 100_000;
+
 /// A token that is over: a reason that has a count but no lines.
 pub(super) const OVER: &str = "is over";
 
@@ -132,6 +135,7 @@ pub(super) struct Growing {
     kinds: Vec<ImportedKind>,
     counts: BTreeMap<(&'static str, ImportOutcome, &'static str), u64>,
     lines: Vec<ImportLine>,
+    unlisted: u64,
 }
 
 impl Growing {
@@ -146,6 +150,7 @@ impl Growing {
             kinds: kinds.map(empty).into(),
             counts: BTreeMap::new(),
             lines: Vec::new(),
+            unlisted: 0,
         }
     }
 
@@ -188,7 +193,12 @@ impl Growing {
         for reason in reasons {
             let key = (kind.as_str(), outcome, reason);
             *self.counts.entry(key).or_default() += 1;
-            if reason != OVER && reason != LATER {
+            if reason == OVER || reason == LATER {
+                continue;
+            }
+            if self.lines.len() == MOST_LINES {
+                self.unlisted += 1;
+            } else {
                 self.lines.push(ImportLine {
                     kind: kind.as_str(),
                     id: row.id,
@@ -203,8 +213,14 @@ impl Growing {
         mut self,
         dry_run: bool,
         version: i64,
-        notes: Vec<String>,
+        mut notes: Vec<String>,
     ) -> ImportReport {
+        if self.unlisted > 0 {
+            notes.push(format!(
+                "{} more rows are counted with their reasons and not listed.",
+                self.unlisted
+            ));
+        }
         for ((kind, outcome, reason), count) in self.counts {
             if let Some(counts) = self.kinds.iter_mut().find(|of| of.kind == kind) {
                 counts.reasons.push(ImportReason {
@@ -235,5 +251,28 @@ fn empty(kind: ImportKind) -> ImportedKind {
         updated: 0,
         ended: 0,
         reasons: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_lists_no_more_rows_than_fit_and_counts_the_others() {
+        let mut growing = Growing::new();
+        for _ in 0..MOST_LINES + 3 {
+            let found = Found {
+                id: Uuid::nil(),
+                what: What::Skipped("has no value"),
+            };
+            growing.add(ImportKind::Integration, vec![found]);
+        }
+        let report = growing.finish(false, 6, Vec::new());
+        assert_eq!(report.lines.len(), MOST_LINES);
+        let note = "3 more rows are counted with their reasons and not listed.";
+        assert_eq!(report.notes, [note]);
+        let skipped = report.kinds.iter().map(|of| of.skipped).sum::<u64>();
+        assert_eq!(usize::try_from(skipped), Ok(MOST_LINES + 3));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bosa_auth_core::{ClientId, ClientState, Timestamp, TokenId, UserId};
 use bosa_auth_store::{
     ImportKind, ImportMarker, ImportOutcome, Original, OriginalCache, OriginalClient,
-    OriginalIntegration, OriginalToken, OriginalUser, import_markers,
+    OriginalIntegration, OriginalToken, OriginalUser, UserWithClient, import_markers,
 };
 use uuid::Uuid;
 
@@ -31,8 +31,9 @@ pub(super) struct Run<'a> {
     pub(super) now: Timestamp,
     /// What there is here of each client of the source.
     pub(super) clients: HashMap<Uuid, Here>,
+    /// Users that a dry run would not import.
     pub(super) skipped_users: HashSet<Uuid>,
-    /// Names that this run has made up.
+    /// Names that this run has made up and not written.
     pub(super) made_up: HashSet<(Owner, String)>,
     /// Whose default account was skipped, with none imported of the set since.
     pub(super) lost_default: Option<Set>,
@@ -56,6 +57,10 @@ pub(super) enum Here {
     /// It was never imported.
     Skipped,
 }
+
+/// What there is here of the users of a portion whose clients are there.
+#[derive(Debug)]
+pub(super) struct Users(HashMap<(Uuid, Uuid), Here>);
 
 /// Rows of one kind that are looked at together.
 #[derive(Debug)]
@@ -170,6 +175,10 @@ impl<'a> Run<'a> {
                 self.end(*end).await?;
             }
             if self.write(kind, plan.writes).await? {
+                if !self.dry_run {
+                    // Those are there now.
+                    self.made_up.clear();
+                }
                 self.lost_default = plan.lost_default;
                 self.looked_at += plan.found.len() as u64;
                 (self.progress)(self.looked_at, self.whole);
@@ -198,22 +207,44 @@ impl<'a> Run<'a> {
         self.clients.get(&id).copied().unwrap_or(Here::Skipped)
     }
 
-    /// What there is of a user whose client is there.
-    pub(super) async fn user(&self, client_id: ClientId, id: Uuid) -> Result<Here> {
+    /// What there is of users, each with its client.
+    pub(super) async fn users(
+        &self,
+        all: impl IntoIterator<Item = (Option<Uuid>, Option<Uuid>)>,
+    ) -> Result<Users> {
         let store = &self.inner().store;
-        let found = store.client(client_id).user(UserId::from(id)).await?;
-        if let Some(found) = found {
-            let generation = found.user.generation;
-            return Ok(Here::Present { generation });
-        }
-        let marker = import_markers::find(store, ImportKind::User, id).await?;
-        Ok(match marker {
-            Some(marker) if marker.outcome == ImportOutcome::Imported => Here::Deleted,
-            _ if self.dry_run && !self.skipped_users.contains(&id) => {
+        let there = |id| matches!(self.client(id), Here::Present { .. });
+        let named = all
+            .into_iter()
+            .filter_map(|(client, user)| client.zip(user));
+        let wanted: HashSet<_> = named.filter(|(client, _)| there(*client)).collect();
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let readings = wanted.iter().map(|(client, user)| {
+            let client = store.client(ClientId::from(*client));
+            client.user_reading(UserId::from(*user))
+        });
+        let found = store.together(readings.collect::<Vec<_>>()).await?;
+        let missing = wanted
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| found.is_none());
+        let missing: Vec<_> = missing.map(|((_, user), _)| *user).collect();
+        let markers = import_markers::find_all(store, ImportKind::User, &missing).await?;
+        let here = |id: &Uuid, found: &Option<UserWithClient>| match (found, markers.get(id)) {
+            (Some(found), _) => Here::Present {
+                generation: found.user.generation,
+            },
+            (None, Some(marker)) if marker.outcome == ImportOutcome::Imported => Here::Deleted,
+            _ if self.dry_run && !self.skipped_users.contains(id) => {
                 Here::Present { generation: 0 }
             }
             _ => Here::Skipped,
-        })
+        };
+        let all = wanted.iter().zip(&found);
+        Ok(Users(
+            all.map(|(key, found)| (*key, here(&key.1, found)))
+                .collect(),
+        ))
     }
 
     pub(super) fn imported(&self, kind: ImportKind, id: Uuid, was_active: bool) -> ImportMarker {
@@ -275,6 +306,14 @@ impl<'a> Run<'a> {
             );
         }
         notes
+    }
+}
+
+impl Users {
+    /// What there is of a user, or of its client, which is not there.
+    pub(super) fn get(&self, run: &Run<'_>, client: Uuid, id: Uuid) -> Here {
+        let found = self.0.get(&(client, id)).copied();
+        found.unwrap_or_else(|| run.client(client))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tokens, as far as they are not over.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bosa_auth_core::{ClientId, Form, Timestamp, TokenId, UserId};
@@ -22,9 +23,15 @@ impl Run<'_> {
     pub(super) async fn plan_tokens(&mut self, rows: &[OriginalToken]) -> Result<Plan> {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let markers = import_markers::find_all(&self.inner().store, KIND, &ids).await?;
+        let is_known = |row: &OriginalToken| {
+            let marker = markers.get(&row.id);
+            marker.is_some_and(|marker| marker.outcome == ImportOutcome::Imported)
+        };
+        let (known, new): (Vec<_>, Vec<_>) = rows.iter().partition(|row| is_known(row));
+        let here = self.tokens_here(&known).await?;
+        let users = new.iter().map(|row| (row.client_id, row.user_id));
+        let users = self.users(users).await?;
         let mut plan = Plan::default();
-        // They come sorted by their users.
-        let mut user: Option<((ClientId, Uuid), Here)> = None;
         for row in rows {
             let marker = markers.get(&row.id);
             let (Some(client), Some(user_id)) = (row.client_id, row.user_id) else {
@@ -41,8 +48,8 @@ impl Run<'_> {
             if let Some(marker) = marker
                 && marker.outcome == ImportOutcome::Imported
             {
-                self.look_again_at_token(&mut plan, row, client_id, marker)
-                    .await?;
+                let here = here.get(&row.id);
+                self.look_again_at_token(&mut plan, row, client_id, marker, here);
                 continue;
             }
             if row.user_client_id != Some(client) {
@@ -54,38 +61,44 @@ impl Run<'_> {
                 self.skip(&mut plan, KIND, row.id, marker, OVER);
                 continue;
             }
-            let here = match user {
-                Some((key, here)) if key == (client_id, user_id) => here,
-                _ => match self.client(client) {
-                    Here::Present { .. } => self.user(client_id, user_id).await?,
-                    gone => gone,
-                },
-            };
-            user = Some(((client_id, user_id), here));
+            let here = users.get(self, client, user_id);
             self.plan_token(&mut plan, row, client_id, user_id, here, marker);
         }
         Ok(plan)
     }
 
+    /// Those of the tokens that are here.
+    async fn tokens_here(&self, rows: &[&OriginalToken]) -> Result<HashMap<Uuid, TokenRow>> {
+        let store = &self.inner().store;
+        let readings = rows.iter().filter_map(|row| {
+            let client = store.client(ClientId::from(row.client_id?));
+            Some(client.token_reading(TokenId::from(row.id)))
+        });
+        let found = store.together(readings.collect::<Vec<_>>()).await?;
+        let found = found.into_iter().flatten();
+        Ok(found
+            .map(|found| (found.token.id.as_uuid(), found.token))
+            .collect())
+    }
+
     /// A token that was imported earlier: its revocation in the source counts, and a later end.
-    async fn look_again_at_token(
+    fn look_again_at_token(
         &self,
         plan: &mut Plan,
         row: &OriginalToken,
         client_id: ClientId,
         marker: &ImportMarker,
-    ) -> Result<()> {
+        here: Option<&TokenRow>,
+    ) {
         let id = TokenId::from(row.id);
-        let here = self.inner().store.client(client_id).token(id).await?;
-        let here = here.filter(|here| here.token.revoked_at.is_none());
+        let here = here.filter(|here| here.revoked_at.is_none());
         let is_revoked = row.is_revoked == Some(true);
         let what = match (here, end(row)) {
-            (Some(here), _) if is_revoked && here.token.expires_at > self.now => {
-                plan.ends
-                    .push(End::Token(client_id, here.token.user_id, id));
+            (Some(here), _) if is_revoked && here.expires_at > self.now => {
+                plan.ends.push(End::Token(client_id, here.user_id, id));
                 What::AlreadyThere(Some("was revoked in the source since"))
             }
-            (Some(here), Some(end)) if !is_revoked && here.token.expires_at < end => {
+            (Some(here), Some(end)) if !is_revoked && here.expires_at < end => {
                 plan.writes.push(Write {
                     row: Row::TokenEnd(client_id, id, end),
                     marker: marker.clone(),
@@ -95,7 +108,6 @@ impl Run<'_> {
             _ => What::AlreadyThere(None),
         };
         plan.found.push(Found { id: row.id, what });
-        Ok(())
     }
 
     fn plan_token(

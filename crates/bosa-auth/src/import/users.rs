@@ -1,9 +1,12 @@
 //! Users with their secrets.
 
+use std::collections::HashSet;
+
 use bosa_auth_core::password::cost_of;
 use bosa_auth_core::{ClientId, SecretKind, UserId, UserState};
 use bosa_auth_store::users::{StoredSecret, UserRow};
 use bosa_auth_store::{ImportKind, ImportMarker, ImportOutcome, OriginalUser, import_markers};
+use uuid::Uuid;
 
 use super::names::Among;
 use super::report::{Found, What};
@@ -17,6 +20,11 @@ impl Run<'_> {
     pub(super) async fn plan_users(&mut self, rows: &[OriginalUser]) -> Result<Plan> {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let markers = import_markers::find_all(&self.inner().store, KIND, &ids).await?;
+        let is_new = |row: &&OriginalUser| {
+            let marker = markers.get(&row.id);
+            marker.is_none_or(|marker| marker.outcome != ImportOutcome::Imported)
+        };
+        let taken = self.taken_identifiers(rows.iter().filter(is_new)).await?;
         let mut plan = Plan::default();
         for row in rows {
             match (markers.get(&row.id), row.client_id) {
@@ -25,7 +33,8 @@ impl Run<'_> {
                         .await?;
                 }
                 (marker, Some(client)) => {
-                    self.plan_user(&mut plan, row, client.into(), marker)
+                    let is_taken = taken.contains(&row.id);
+                    self.plan_user(&mut plan, row, client.into(), marker, is_taken)
                         .await?;
                 }
                 (marker, None) => {
@@ -34,6 +43,25 @@ impl Run<'_> {
             }
         }
         Ok(plan)
+    }
+
+    /// Which of these users have an identifier that is taken here.
+    async fn taken_identifiers(
+        &self,
+        rows: impl Iterator<Item = &OriginalUser>,
+    ) -> Result<HashSet<Uuid>> {
+        let store = &self.inner().store;
+        let (mut ids, mut readings) = (Vec::new(), Vec::new());
+        for row in rows {
+            if let Some(client) = row.client_id {
+                let client = store.client(ClientId::from(client));
+                ids.push(row.id);
+                readings.push(client.user_by_identifier_reading(&name(row)));
+            }
+        }
+        let found = store.together(readings).await?;
+        let taken = ids.into_iter().zip(found);
+        Ok(taken.filter_map(|(id, found)| found.map(|_| id)).collect())
     }
 
     /// A user that was imported earlier: only its end in the source counts.
@@ -74,6 +102,7 @@ impl Run<'_> {
         row: &OriginalUser,
         client_id: ClientId,
         before: Option<&ImportMarker>,
+        is_taken: bool,
     ) -> Result<()> {
         match self.client(client_id.as_uuid()) {
             Here::Present { .. } => {}
@@ -87,15 +116,12 @@ impl Run<'_> {
             }
         }
         let mut repairs = Vec::new();
-        let original_name = match &row.identifier {
-            Some(identifier) => identifier.clone(),
-            None => {
-                repairs.push("had no identifier: its id is its identifier");
-                row.id.to_string()
-            }
-        };
+        let original_name = name(row);
+        if row.identifier.is_none() {
+            repairs.push("had no identifier: its id is its identifier");
+        }
         let identifier = self
-            .free_name(Among::Users(client_id), &original_name)
+            .free_name(Among::Users(client_id), &original_name, is_taken)
             .await?;
         let mut marker = self.imported(KIND, row.id, is_active(row));
         if identifier != original_name {
@@ -155,7 +181,9 @@ impl Run<'_> {
         before: Option<&ImportMarker>,
         reason: &'static str,
     ) {
-        self.skipped_users.insert(row.id);
+        if self.dry_run {
+            self.skipped_users.insert(row.id);
+        }
         self.skip(plan, KIND, row.id, before, reason);
     }
 
@@ -170,6 +198,12 @@ impl Run<'_> {
             key,
         })
     }
+}
+
+/// What it is called there, or its id.
+fn name(row: &OriginalUser) -> String {
+    let own = row.identifier.clone();
+    own.unwrap_or_else(|| row.id.to_string())
 }
 
 /// Only an explicit `false` was meant: the original never looks at it.

@@ -6,9 +6,8 @@ use bosa_auth_core::{AuditAction, ClientId, IntegrationId, Timestamp, TokenId};
 use bosa_auth_store::tokens::TokenRow;
 use bosa_auth_store::users::UserRow;
 use bosa_auth_store::{
-    ApiKeyRow, ClientRow, ClientTx, DataKeyRow, ImportKind, ImportMarker, ImportOutcome,
-    IntegrationChange, IntegrationInsert, IntegrationRow, StoreError, Tx, audit, clients,
-    import_markers,
+    ApiKeyRow, ClientRow, ClientTx, DataKeyRow, ImportKind, ImportMarker, IntegrationChange,
+    IntegrationRow, Later, StoreError, Tx, audit, clients, import_markers,
 };
 
 use super::run::Run;
@@ -43,51 +42,64 @@ pub(super) struct NewClient {
 }
 
 impl Write {
-    /// False when it cannot be written as it was planned.
-    async fn write(&self, tx: &mut Tx) -> Result<bool> {
-        if self.marker.outcome == ImportOutcome::Skipped {
-            return Ok(import_markers::put_skipped(tx, &self.marker).await?);
-        }
-        if !self.row.write(&mut *tx).await? {
+    /// Leaves it to be sent with others; each statement in `sent` must change a row. False when it cannot
+    /// be written as it was planned.
+    async fn write(&self, tx: &mut Tx, sent: &mut Vec<Later>) -> Result<bool> {
+        if !self.row.write(&mut *tx, sent).await? {
             return Ok(false);
         }
-        let _goes_with_the_next = import_markers::put_later(tx, &self.marker);
+        sent.push(import_markers::put_later(tx, &self.marker));
         Ok(true)
     }
 }
 
 impl Row {
-    /// False when it cannot be written as it was planned.
-    async fn write(&self, tx: &mut Tx) -> Result<bool> {
+    async fn write(&self, tx: &mut Tx, sent: &mut Vec<Later>) -> Result<bool> {
         let scope = |tx, client: ClientId| ClientTx::new(tx, client);
-        Ok(match self {
-            Self::Nothing => true,
+        match self {
+            Self::Nothing => {}
             Self::Client(new) => {
                 if !clients::insert(&mut *tx, &new.row).await? {
                     return Ok(false);
                 }
                 let mut scope = scope(tx, new.row.id);
                 scope.insert_first_data_key(&new.data_key).await?;
-                match &new.api_key {
-                    Some(key) => scope.insert_api_key(key).await?,
-                    None => true,
+                if let Some(key) = &new.api_key {
+                    return Ok(scope.insert_api_key(key).await?);
                 }
             }
-            Self::User(row) => scope(tx, row.client_id).insert_user(row).await?,
-            Self::Token(row) => scope(tx, row.client_id).insert_token(row).await?,
+            Self::User(row) => sent.push(scope(tx, row.client_id).insert_user_later(row)),
+            Self::Token(row) => sent.push(scope(tx, row.client_id).insert_token_later(row)),
             Self::Integration(row) => {
-                let inserted = scope(tx, row.client_id).insert_integration(row).await?;
-                matches!(inserted, IntegrationInsert::Done { .. })
+                sent.push(scope(tx, row.client_id).insert_integration_later(row));
             }
             Self::TokenEnd(client, id, end) => {
-                scope(tx, *client).extend_imported_token(*id, *end).await?
+                sent.push(scope(tx, *client).extend_imported_token_later(*id, *end));
             }
             Self::Value(client, id, change) => {
                 let changed = scope(tx, *client).update_integration(*id, change).await?;
-                changed.is_some()
+                return Ok(changed.is_some());
             }
-        })
+        }
+        Ok(true)
     }
+}
+
+/// Writes all rows; false when one cannot be written as it was planned.
+async fn write_all(tx: &mut Tx, rows: &[Write]) -> Result<bool> {
+    let mut sent = Vec::with_capacity(2 * rows.len());
+    for write in rows {
+        if !write.write(tx, &mut sent).await? {
+            return Ok(false);
+        }
+    }
+    tx.flush().await?;
+    for statement in &sent {
+        if tx.changed(statement)? != 1 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Run<'_> {
@@ -117,31 +129,29 @@ impl Run<'_> {
                         // An earlier attempt of this very portion.
                         return Ok(true);
                     }
-                    for write in rows {
-                        if !write.write(tx).await? {
-                            tx.discard();
-                            return Ok(false);
-                        }
+                    let written = write_all(tx, rows).await?;
+                    if !written {
+                        tx.discard();
                     }
-                    Ok::<_, Error>(true)
+                    Ok::<_, Error>(written)
                 })
             })
             .await;
         match inner.unless_keys_were_replaced(written).await {
             Ok(written) => Ok(written.unwrap_or(false)),
-            // Another import was faster with this row.
-            Err(error) if is_of_another_run(&error) => Ok(false),
+            // Another import was faster with a row, or what one belongs to was deleted at this moment.
+            Err(error) if is_overtaken(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
 }
 
-fn is_of_another_run(error: &Error) -> bool {
+fn is_overtaken(error: &Error) -> bool {
     let Error::Internal(cause) = error else {
         return false;
     };
     matches!(
         cause.downcast_ref::<StoreError>(),
-        Some(StoreError::Unique { .. })
+        Some(StoreError::Unique { .. } | StoreError::ForeignKey)
     )
 }

@@ -41,7 +41,10 @@ async fn import_token(
     db.db()
         .write(move |tx| {
             let row = row.clone();
-            Box::pin(async move { ClientTx::new(tx, client_id).insert_token(&row).await })
+            Box::pin(async move {
+                let _goes_with_the_commit = ClientTx::new(tx, client_id).insert_token_later(&row);
+                Ok(())
+            })
         })
         .await
         .unwrap_or_else(|error: StoreError| panic!("{error}"));

@@ -368,6 +368,14 @@ impl PostgresTx {
         self.send(Some(sql), statement).await
     }
 
+    /// Sends the statements that wait.
+    pub(super) async fn flush_all(&mut self) -> Result<(), StoreError> {
+        while !self.waiting.is_empty() {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
     /// Sends the statements that wait, or as many as may leave together.
     async fn flush(&mut self) -> Result<(), StoreError> {
         let rest = self.waiting.split_off(self.waiting.len().min(TOGETHER));

@@ -175,6 +175,22 @@ impl Tx {
         })
     }
 
+    /// Sends what was left for later, so that [`changed`](Self::changed) has an answer for all of it.
+    ///
+    /// # Errors
+    /// As [`Tx::query`]: the first failure of those.
+    pub async fn flush(&mut self) -> Result<(), StoreError> {
+        self.is_unseen = false;
+        let result = match &mut self.arm {
+            TxArm::Sqlite(_) => match &self.failure {
+                Some(error) => Err(error.clone()),
+                None => Ok(()),
+            },
+            TxArm::Postgres(tx) => tx.flush_all().await,
+        };
+        self.watch(result)
+    }
+
     /// Has the transaction rolled back although the closure succeeds: there is nothing to keep.
     ///
     /// What failed in it does not count then. The closure's answer may rest on what others have

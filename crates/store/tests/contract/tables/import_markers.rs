@@ -30,7 +30,11 @@ fn skipped(reason: &str, moment: Timestamp) -> ImportMarker {
 }
 
 async fn skip(store: &Store, marker: &ImportMarker) -> Result<bool, StoreError> {
-    write!(store, [marker] tx => import_markers::put_skipped(tx, &marker).await)
+    write!(store, [marker] tx => {
+        let put = import_markers::put_later(tx, &marker);
+        tx.flush().await?;
+        Ok(tx.changed(&put)? == 1)
+    })
 }
 
 async fn found(store: &Store) -> Option<ImportMarker> {
