@@ -192,7 +192,7 @@ pub const SETTINGS: &[SettingSpec] = &[
     secret(
         IMPORT_REDIS,
         "import_redis",
-        "for import bosa: the Redis of the original, redis://…, for ends of tokens that its database lacks",
+        "for import bosa: the Redis of the original, redis://…, for tokens, and ends of tokens, that its database lacks",
     ),
     secret(
         ENCRYPTION_PASSWORD,

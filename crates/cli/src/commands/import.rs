@@ -31,8 +31,8 @@ pub(crate) struct BosaArgs {
     /// BOSA_AUTH_IMPORT_FROM, or the database of this system, if it is PostgreSQL.
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// The Redis of the original: redis://host, without a password. It only adds ends of tokens that the
-    /// database lacks. Absent: BOSA_AUTH_IMPORT_REDIS, or none is asked.
+    /// The Redis of the original: redis://host, without a password. It adds tokens, and ends of tokens,
+    /// that the database lacks. Absent: BOSA_AUTH_IMPORT_REDIS, or none is asked.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     /// Print the report of what would be done, and write nothing.
