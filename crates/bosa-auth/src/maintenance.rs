@@ -24,6 +24,9 @@ const TICK: Duration = Duration::from_secs(5);
 const TICKS_PER_ROUND: u32 = 6;
 /// A token's row stays this long after its end, so that it is still refused as expired.
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
+/// Its end may have moved at the original meanwhile, which the next import takes over; without its row nobody
+/// would know whether it was revoked here.
+const KEEP_IMPORTED_TOKENS: SignedDuration = SignedDuration::from_hours(24 * 90);
 const KEEP_IDEMPOTENCY: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_CHANGES: SignedDuration = SignedDuration::from_hours(24 * 7);
 const KEEP_NODES: SignedDuration = SignedDuration::from_hours(24);
@@ -149,13 +152,13 @@ impl Inner {
                 Box::pin(async move { nodes::prune(tx, seen).await.map_err(Error::from) })
             })
             .await?;
-        let ended = before(now, KEEP_TOKENS);
+        let (ended, imported) = (before(now, KEEP_TOKENS), before(now, KEEP_IMPORTED_TOKENS));
         // In batches, so that no statement runs into its time limit, however much there is.
         self.prune_batches(move |tx| Box::pin(idempotency::prune(tx, records, PRUNE_BATCH)))
             .await?;
         self.prune_batches(move |tx| Box::pin(changes::prune(tx, feed, PRUNE_BATCH)))
             .await?;
-        self.prune_batches(move |tx| Box::pin(tokens::prune(tx, ended, PRUNE_BATCH)))
+        self.prune_batches(move |tx| Box::pin(tokens::prune(tx, ended, imported, PRUNE_BATCH)))
             .await?;
         let ended = before(now, KEEP_CONNECTIONS);
         self.prune_batches(move |tx| Box::pin(connect_states::prune(tx, ended, PRUNE_BATCH)))

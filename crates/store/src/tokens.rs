@@ -112,12 +112,19 @@ pub async fn find(
     row.as_ref().map(read_with_owner).transpose()
 }
 
-/// Removes up to `limit` tokens that ended before `before`; returns how many.
+/// Removes up to `limit` tokens that ended before `before`, imported ones only those that also ended
+/// before `imported_before`; returns how many.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
-pub async fn prune(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    tx.execute(PRUNE, params![before, limit]).await
+pub async fn prune(
+    tx: &mut Tx,
+    before: Timestamp,
+    imported_before: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    tx.execute(PRUNE, params![before, imported_before, limit])
+        .await
 }
 
 impl<S: Source> ClientScope<S> {
@@ -356,5 +363,6 @@ statements! {
     SLIDE = "update bosa_tokens set idle_end = $3 where client_id = $1 and id = $2 \
         and revoked_at is null and idle_end > $4 and idle_end < $3";
     PRUNE = "delete from bosa_tokens where id in \
-        (select id from bosa_tokens where expires_at < $1 order by expires_at limit $2)";
+        (select id from bosa_tokens where expires_at < $1 and (form <> 'imported' or expires_at < $2) \
+        order by expires_at limit $3)";
 }

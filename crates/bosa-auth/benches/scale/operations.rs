@@ -323,7 +323,8 @@ async fn prune(world: &World, report: &mut Report) -> Outcome<()> {
         .time("prune 1000 ended tokens", 2, before, |before| {
             let store = store.clone();
             async move {
-                let pruned = store.write(move |tx| Box::pin(tokens::prune(tx, before, BATCH)));
+                let pruned =
+                    store.write(move |tx| Box::pin(tokens::prune(tx, before, before, BATCH)));
                 match pruned.await? {
                     1000 => Ok(()),
                     other => Err(format!("{other} tokens were pruned").into()),

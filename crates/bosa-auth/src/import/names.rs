@@ -38,7 +38,7 @@ impl Run<'_> {
     ) -> Result<String> {
         let mut candidate = name.to_owned();
         let mut number = 1_u32;
-        let mut is_taken = is_taken || self.is_made_up(among, name);
+        let mut is_taken = is_taken || self.is_planned(among, name);
         while is_taken {
             let beginning = beginning(name);
             candidate = match number {
@@ -48,10 +48,7 @@ impl Run<'_> {
             number += 1;
             is_taken = self.is_taken(among, &candidate).await?;
         }
-        if candidate != name {
-            let owner = among.owner();
-            self.made_up.insert((owner, candidate.clone()));
-        }
+        self.planned.insert((among.owner(), candidate.clone()));
         Ok(candidate)
     }
 
@@ -69,7 +66,7 @@ impl Run<'_> {
                 found.is_some_and(|found| self.is_left(&found))
             }
         };
-        Ok(is_there || self.is_made_up(among, name))
+        Ok(is_there || self.is_planned(among, name))
     }
 
     /// Whether an account is still there; a dry run only pretends to have removed one.
@@ -77,9 +74,9 @@ impl Run<'_> {
         !self.gone.contains(&found.integration.id.as_uuid())
     }
 
-    fn is_made_up(&self, among: Among<'_>, name: &str) -> bool {
+    fn is_planned(&self, among: Among<'_>, name: &str) -> bool {
         let key = (among.owner(), name.to_owned());
-        self.made_up.contains(&key)
+        self.planned.contains(&key)
     }
 }
 

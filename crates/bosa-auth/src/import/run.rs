@@ -33,8 +33,8 @@ pub(super) struct Run<'a> {
     pub(super) clients: HashMap<Uuid, Here>,
     /// Users that a dry run would not import.
     pub(super) skipped_users: HashSet<Uuid>,
-    /// Names that this run has made up and not written.
-    pub(super) made_up: HashSet<(Owner, String)>,
+    /// Names that the portion gives and the database does not know yet.
+    pub(super) planned: HashSet<(Owner, String)>,
     /// Whose default account was skipped, with none imported of the set since.
     pub(super) lost_default: Option<Set>,
     /// Accounts that the source has removed, and this run here.
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             now: inner.clock.now(),
             clients: HashMap::new(),
             skipped_users: HashSet::new(),
-            made_up: HashSet::new(),
+            planned: HashSet::new(),
             lost_default: None,
             gone: HashSet::new(),
             cache: source.cache,
@@ -163,6 +163,10 @@ impl<'a> Run<'a> {
     pub(super) async fn portion(&mut self, rows: Portion) -> Result<()> {
         let kind = rows.kind();
         for _ in 0..MOST_LOOKS {
+            // A dry run writes none of them.
+            if !self.dry_run {
+                self.planned.clear();
+            }
             let plan = match &rows {
                 Portion::Clients(rows) => self.plan_clients(rows).await?,
                 Portion::Users(rows) => self.plan_users(rows).await?,
@@ -175,10 +179,6 @@ impl<'a> Run<'a> {
                 self.end(*end).await?;
             }
             if self.write(kind, plan.writes).await? {
-                if !self.dry_run {
-                    // Those are there now.
-                    self.made_up.clear();
-                }
                 self.lost_default = plan.lost_default;
                 self.looked_at += plan.found.len() as u64;
                 (self.progress)(self.looked_at, self.whole);

@@ -215,6 +215,24 @@ on_every_database! {
         assert_eq!(read("alice-gh").await, "x");
     }
 
+    async fn a_token_that_ended_here_goes_on_if_its_end_moved_in_the_source(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.run("update public.tokens set expires_at = 1800000000").await;
+        source.import(&world.auth).await.unwrap();
+        let until = |end: i64| std::time::Duration::from_secs(u64::try_from(end - bosa_auth::Clock::now(&world.clock).as_second()).unwrap());
+        let over = 1_800_000_000 + 89 * 24 * 60 * 60;
+        world.clock.advance(until(over));
+        world.auth.run_maintenance().await.unwrap();
+        assert_eq!(verify(&world, ACME, ALICE).await, "expired_token");
+        source.run("update public.tokens set expires_at = 2000000000").await;
+        source.import(&world.auth).await.unwrap();
+        assert_eq!(verify(&world, ACME, ALICE).await, "accepted");
+        // Nobody waits for it for ever.
+        world.clock.advance(until(2_000_000_000 + 91 * 24 * 60 * 60));
+        world.auth.run_maintenance().await.unwrap();
+        assert_eq!(crate::support::counts(&db).await.tokens, 0);
+    }
+
     async fn a_backup_carries_what_an_import_remembers(db: TestDatabase) {
         let (world, source) = (world(&db).await, Source::fixture().await);
         source.import(&world.auth).await.unwrap();

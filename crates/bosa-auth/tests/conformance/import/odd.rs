@@ -213,4 +213,28 @@ on_every_database! {
         let report = source.import(&world.auth).await.unwrap();
         assert_eq!(counts(&report, "integration"), [8, 0, 0, 0, 8, 0]);
     }
+
+    async fn rows_of_one_source_that_would_get_the_same_name_get_two(db: TestDatabase) {
+        // The first schema lets an account be there twice; and a client without a name gets its id, which is
+        // another's name.
+        let (world, source) = (world(&db).await, crate::import::older::source(1).await);
+        source.run("insert into third_party_integration_auths (id, user_id, client_id, connector, user_identifier, auth_string, auth_scopes) \
+            select md5(n::text)::uuid, user_id, client_id, connector, user_identifier, 'twin ' || n, auth_scopes \
+            from third_party_integration_auths, generate_series(1, 2) as n where user_identifier = 'bob-gh'; \
+            insert into clients (id, name, secret, is_active) values \
+            ('00000000-0000-4000-8000-0000000000c1', null, 'a', true), \
+            ('00000000-0000-4000-8000-0000000000c2', '00000000-0000-4000-8000-0000000000c1', 'b', true)").await;
+        let dry = bosa_auth::ImportOptions { dry_run: true, ..source.options() };
+        let dry = import(&world.auth, dry).await.unwrap();
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!((&dry.kinds, &dry.lines), (&report.kinds, &report.lines));
+        assert_eq!(counts(&report, "integration"), [4, 4, 0, 2, 0, 0]);
+        let (acme, bob): (ClientId, UserId) = (ACME.parse().unwrap(), BOB.parse().unwrap());
+        let all = world.auth.third_party_integration_service().get_integrations(acme, bob).await.unwrap();
+        let mut found: Vec<_> = all.iter().map(|found| found.user_identifier.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["bob-gh", "bob-gh (imported 2)", "bob-gh (imported)"]);
+        let second = world.auth.operator().find_client(id(0xc2).parse().unwrap()).await.unwrap();
+        assert_eq!(second.name, format!("{} (imported)", id(0xc1)));
+    }
 }

@@ -184,9 +184,9 @@ on_every_database! {
 
     async fn pruning_removes_only_what_has_ended_and_not_more_than_asked(db: TestDatabase) {
         let (db, store, ours, theirs) = two_clients(db).await;
-        assert_eq!(write!(store, [] tx => tokens::prune(tx, at(1000), 10).await), Ok(0));
-        assert_eq!(write!(store, [] tx => tokens::prune(tx, at(1001), 1).await), Ok(1));
-        assert_eq!(write!(store, [] tx => tokens::prune(tx, at(1001), 10).await), Ok(1));
+        assert_eq!(write!(store, [] tx => tokens::prune(tx, at(1000), at(1001), 10).await), Ok(0));
+        assert_eq!(write!(store, [] tx => tokens::prune(tx, at(1001), at(1001), 1).await), Ok(1));
+        assert_eq!(write!(store, [] tx => tokens::prune(tx, at(1001), at(1001), 10).await), Ok(1));
         assert_eq!(tokens::find(&store, ours.token).await, Ok(None));
         assert_eq!(tokens::find(&store, theirs.token).await, Ok(None));
         let rows = db.db().read("select 1 from bosa_users", params![]).await.unwrap();
