@@ -83,6 +83,15 @@ fn explain(error: &Error) -> StoreError {
                 refusal.message()
             ))
         }
+        Some(refusal)
+            if *refusal.code() == SqlState::UNDEFINED_TABLE
+                || *refusal.code() == SqlState::UNDEFINED_COLUMN =>
+        {
+            StoreError::Configuration(format!(
+                "the source is not as the original leaves it, or its search_path hides a part: {}",
+                refusal.message()
+            ))
+        }
         _ => map_error(error),
     }
 }

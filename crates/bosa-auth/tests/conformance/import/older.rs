@@ -120,7 +120,16 @@ on_every_database! {
         never_filled.run("update bosa_auth_database_versions set version = 0").await;
         let newer = source(6).await;
         newer.run("update bosa_auth_database_versions set version = 7").await;
-        for (source, says) in [(&empty, "no table"), (&never_filled, "version 0"), (&newer, "version 7")] {
+        let (no_tokens, no_names) = (source(6).await, source(6).await);
+        no_tokens.run("drop table tokens").await;
+        no_names.run("alter table users drop column identifier cascade").await;
+        for (source, says) in [
+            (&empty, "no table"),
+            (&never_filled, "version 0"),
+            (&newer, "version 7"),
+            (&no_tokens, "\"tokens\" does not exist"),
+            (&no_names, "identifier does not exist"),
+        ] {
             let refused = source.import(&world.auth).await.unwrap_err();
             assert_eq!(refused.code(), "configuration");
             assert!(refused.to_string().contains(says), "{refused}");
