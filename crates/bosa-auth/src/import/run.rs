@@ -268,6 +268,12 @@ impl<'a> Run<'a> {
         before: Option<&ImportMarker>,
         reason: &'static str,
     ) {
+        if before.is_some_and(|marker| marker.outcome == ImportOutcome::Imported) {
+            // It lost in the source what it belongs to, and stays here as it is.
+            let what = super::report::What::AlreadyThere(None);
+            plan.found.push(Found { id, what });
+            return;
+        }
         if before.is_none_or(|marker| marker.reason.as_deref() != Some(reason)) {
             let marker = ImportMarker {
                 outcome: ImportOutcome::Skipped,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bosa_auth_core::password::cost_of;
 use bosa_auth_core::{ClientId, SecretKind, UserId, UserState};
-use bosa_auth_store::users::{StoredSecret, UserRow};
+use bosa_auth_store::users::{self, StoredSecret, UserRow};
 use bosa_auth_store::{ImportKind, ImportMarker, ImportOutcome, OriginalUser, import_markers};
 use uuid::Uuid;
 
@@ -28,9 +28,8 @@ impl Run<'_> {
         let mut plan = Plan::default();
         for row in rows {
             match (markers.get(&row.id), row.client_id) {
-                (Some(marker), Some(client)) if marker.outcome == ImportOutcome::Imported => {
-                    self.look_again_at_user(&mut plan, row, client.into(), marker)
-                        .await?;
+                (Some(marker), _) if marker.outcome == ImportOutcome::Imported => {
+                    self.look_again_at_user(&mut plan, row, marker).await?;
                 }
                 (marker, Some(client)) => {
                     let is_taken = taken.contains(&row.id);
@@ -69,16 +68,17 @@ impl Run<'_> {
         &mut self,
         plan: &mut Plan,
         row: &OriginalUser,
-        client_id: ClientId,
         marker: &ImportMarker,
     ) -> Result<()> {
         let id = UserId::from(row.id);
         let is_active = is_active(row);
         let mut ended = None;
         if marker.was_active != is_active {
-            let here = self.inner().store.client(client_id).user(id).await?;
-            if !is_active && here.is_some_and(|here| here.user.state == UserState::Active) {
-                plan.ends.push(End::User(client_id, id));
+            // It may have another client there by now.
+            let here = users::find(&self.inner().store, id).await?;
+            let here = here.filter(|here| here.user.state == UserState::Active);
+            if let Some(here) = here.filter(|_| !is_active) {
+                plan.ends.push(End::User(here.user.client_id, id));
                 ended = Some("was switched off in the source since");
             }
             plan.writes.push(Write {

@@ -215,6 +215,26 @@ on_every_database! {
         assert_eq!(read("alice-gh").await, "x");
     }
 
+    async fn what_lost_its_owner_in_the_source_stays_and_can_still_be_switched_off(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.import(&world.auth).await.unwrap();
+        source.run("update public.users set client_id = null where identifier = 'bob'; \
+            update public.users set client_id = 'df5f31e1-1c99-4b8b-8ab5-2a7f096663a5' where identifier = 'alice@acme.test'; \
+            update public.tokens set user_id = null; \
+            update public.third_party_integration_auths set client_id = null where user_identifier = 'bob-gh'").await;
+        let before = dump(&db).await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(dump(&db).await, before);
+        assert_eq!((counts(&report, "user"), counts(&report, "token")), ([5, 0, 5, 0, 0, 0], [6, 0, 6, 0, 0, 0]));
+        assert_eq!(login(&world, ACME, BOB).await, "accepted");
+        source.run("update public.users set is_active = false where identifier in ('bob', 'alice@acme.test')").await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "user"), [5, 0, 5, 0, 0, 2]);
+        for user in [ALICE, BOB] {
+            assert_eq!(login(&world, ACME, user).await, "unauthorized");
+        }
+    }
+
     async fn a_token_that_ended_here_goes_on_if_its_end_moved_in_the_source(db: TestDatabase) {
         let (world, source) = (world(&db).await, Source::fixture().await);
         source.run("update public.tokens set expires_at = 1800000000").await;
