@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,26 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserAndProv
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings of a database that is empty at first."""
+    with database(request.param) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def provider(browser: BrowserAndProviders, settings: dict[str, str]) -> dict[str, Any]:
+    """An OAuth provider for the server with these settings, and what a connector says of it."""
+    return browser.ask("provider")
+
+
+@pytest.fixture(scope="module")
 def server(
-    request: pytest.FixtureRequest,
+    settings: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
+    provider: dict[str, Any],
     browser: BrowserAndProviders,
 ) -> Iterator[Server]:
-    provider = browser.ask("provider")
-    directory = tmp_path_factory.mktemp("server")
-    with (
-        database(request.param) as settings,
-        running(directory, settings, provider["connector"], provider["issuer"]) as server,
-    ):
+    with running(tmp_path_factory.mktemp("server"), settings, provider) as server:
         server.want("PUT", "/connectors/example/settings", provider["settings"], key=MASTER_KEY)
         callback = server.url + "/connectors/example/success-authorize-callback"
         browser.ask("open", issuer=provider["issuer"], redirect_uri=callback)

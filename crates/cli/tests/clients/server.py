@@ -154,10 +154,10 @@ def migrate(directory: Path, settings: dict[str, str], dump: str) -> None:
 
 
 @contextmanager
-def running(directory: Path, settings: dict[str, str], connector: str, issuer: str) -> Iterator[Server]:
+def running(directory: Path, settings: dict[str, str], provider: dict[str, Any]) -> Iterator[Server]:
     """A server in a directory of its own, with one more connector called `example`."""
     (directory / "connectors").mkdir()
-    (directory / "connectors" / "example.toml").write_text(connector)
+    (directory / "connectors" / "example.toml").write_text(provider["connector"])
     environment = {
         "PATH": os.environ["PATH"],
         "BOSA_WHITELISTED_KEYS": MASTER_KEY,
@@ -177,7 +177,7 @@ def running(directory: Path, settings: dict[str, str], connector: str, issuer: s
             line = process.stdout.readline()
             assert line, (directory / "log").read_text()
             text += line
-        yield Server(json.loads(text)["url"], issuer)
+        yield Server(json.loads(text)["url"], provider["issuer"])
     finally:
         process.terminate()
         process.wait()

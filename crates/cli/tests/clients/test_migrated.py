@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from clients import COMMAND_LINES, FACES, CommandLine, Face, Refused, Sdk
-from companion import BrowserAndProviders
-from server import REPOSITORY, Client, Server, User, database, migrate, running
+from server import REPOSITORY, Client, Server, User, migrate, running
 from test_command_lines import logged_in, says, table
 
 Build = Callable[..., Sdk]
@@ -22,20 +21,18 @@ USERS = [user for user in KNOWN["users"] if user["is_active"]]
 every_user = pytest.mark.parametrize("user", USERS, ids=lambda user: user["identifier"])
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def server(
-    request: pytest.FixtureRequest,
+    settings: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
-    browser: BrowserAndProviders,
+    provider: dict[str, Any],
 ) -> Iterator[Server]:
     """A server on what the original had, with the original's settings."""
-    provider = browser.ask("provider")
     directory = tmp_path_factory.mktemp("migrated")
-    with database(request.param) as settings:
-        settings = {**settings, "AUTH_SECRET_KEY": KNOWN["settings"]["auth_secret_key"]}
-        migrate(directory, {**settings, **KNOWN["env"]}, (RELEASE / "dump_inserts.sql").read_text())
-        with running(directory, settings, provider["connector"], provider["issuer"]) as server:
-            yield server
+    settings = {**settings, "AUTH_SECRET_KEY": KNOWN["settings"]["auth_secret_key"]}
+    migrate(directory, {**settings, **KNOWN["env"]}, (RELEASE / "dump_inserts.sql").read_text())
+    with running(directory, settings, provider) as server:
+        yield server
 
 
 def of(kind: str, user: dict[str, Any]) -> list[dict[str, Any]]:
