@@ -195,6 +195,7 @@ impl Auth {
             entropy.as_ref(),
         )
         .await?;
+        crate::import::left::check_memory(&store, &settings, clock.now()).await?;
         let active_root_key = custody.instance.active_root_key.clone();
         let digest_keys = DigestKeys::load(
             &store,

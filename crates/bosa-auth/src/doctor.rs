@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 
 use crate::auth::{Auth, OpenMode};
 use crate::error::Error;
+use crate::import::left;
 use crate::key_files::{MASTER_KEY, ROOT_KEYS, SIGNING_KEY};
 use crate::schema::migration_status;
 use crate::settings::{Configuration, Settings};
@@ -172,6 +173,10 @@ impl Findings {
             Err(error) => self.error(&error),
         }
         self.examine_nodes(auth).await;
+        match left::examine(auth, SystemClock.now()).await {
+            Ok(found) => self.0.extend(found),
+            Err(error) => self.error(&error),
+        }
         match auth.operator().vault_verify(|_| ()).await {
             Ok(report) if report.unreadable.is_empty() => {
                 self.fine(format!(

@@ -24,7 +24,8 @@ use crate::store::{Source, Store};
 /// [`data_keys::clients_under`](crate::data_keys::clients_under),
 /// [`data_keys::clients_with_keys_before`](crate::data_keys::clients_with_keys_before),
 /// [`rekey::remaining`](crate::rekey::remaining), [`rekey::finish`](crate::rekey::finish), the `usage`
-/// of digest keys and root keys, [`counts`](crate::counts()) and [`archive`](crate::archive). The rows
+/// of digest keys and root keys, [`counts`](crate::counts()),
+/// [`imported_counts`](crate::imported_counts) and [`archive`](crate::archive). The rows
 /// of `clients` themselves, the keys and connector settings of the instance, the change feed, the audit
 /// and the idempotency records belong to the instance.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use crate::columns::{Columns, statements};
 use crate::db::{Later, Param, Row, Tx};
 use crate::error::StoreError;
 use crate::grants::AccountPlace;
+use crate::many::{lists, many};
 use crate::params;
 use crate::store::{Source, Store};
 
@@ -67,7 +68,7 @@ impl ImportKind {
     }
 }
 
-/// Finds the markers of these rows; of each, one look-up by its key.
+/// Finds the markers of these rows.
 ///
 /// # Errors
 /// [`StoreError`] when the database refuses or cannot be reached.
@@ -76,7 +77,7 @@ pub async fn find_all(
     kind: ImportKind,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, ImportMarker>, StoreError> {
-    let statements = ids.iter().map(|id| (FIND, params![kind.as_str(), *id]));
+    let statements = lists(kind.as_str(), ids).map(|list| (FIND_MANY, list));
     let answers = store.db().read_together(statements.collect()).await?;
     let found = answers.iter().flatten().map(|row| {
         let marker = read(kind, row)?;
@@ -119,6 +120,14 @@ fn values(marker: &ImportMarker) -> Vec<Param> {
         marker.was_active,
         marker.imported_at
     ]
+}
+
+/// Tells whether any user was ever imported.
+///
+/// # Errors
+/// [`StoreError`] when the database refuses or cannot be reached.
+pub async fn has_users(mut source: impl Source) -> Result<bool, StoreError> {
+    Ok(source.row(HAS_USERS, params![]).await?.is_some())
 }
 
 /// Tells whether this was the name of an imported user in the original's database, which has another
@@ -210,6 +219,8 @@ fn read(kind: ImportKind, row: &Row) -> Result<ImportMarker, StoreError> {
 statements! {
     FIND = "select id, outcome, reason, former_name, was_active, imported_at from bosa_import_markers \
         where kind = $1 and id = $2";
+    FIND_MANY = concat!("select id, outcome, reason, former_name, was_active, imported_at \
+        from bosa_import_markers where kind = $1 and id in ", many!());
     PUT = "insert into bosa_import_markers (kind, id, outcome, reason, former_name, was_active, imported_at) \
         values (cast($1 as text), $2, $3, $4, $5, $6, $7) on conflict (kind, id) do update set \
         outcome = excluded.outcome, reason = excluded.reason, former_name = excluded.former_name, \
@@ -225,5 +236,6 @@ statements! {
         where m.kind = 'token' and m.id > $1 and m.outcome = 'imported' \
         and t.revoked_at is null and t.expires_at > $2 order by m.id limit $3";
     FORGET = "delete from bosa_import_markers where kind = $1 and id = $2";
+    HAS_USERS = "select 1 from bosa_import_markers where kind = 'user' and outcome = 'imported' limit 1";
     IS_FORMER = "select 1 from bosa_import_markers where kind = 'user' and id = $1 and former_name = $2";
 }

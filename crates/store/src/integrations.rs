@@ -9,6 +9,7 @@ use crate::data_keys::{DataKeyRow, data_key_columns};
 use crate::db::Row;
 use crate::error::StoreError;
 use crate::grants::NeedsReauth;
+use crate::many::{lists, many};
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
@@ -135,19 +136,34 @@ impl<S: Source> ClientScope<S> {
         user_id: UserId,
         id: IntegrationId,
     ) -> Result<Option<IntegrationRow>, StoreError> {
-        self.integration_reading(user_id, id)
-            .alone(&mut self.source)
-            .await
+        let row = self
+            .source
+            .row(FIND, params![self.client_id, user_id, id])
+            .await?;
+        row.as_ref().map(read).transpose()
     }
 
-    /// As [`integration`](Self::integration), to be read together with other things.
-    pub fn integration_reading(
+    /// Finds those of these accounts, of any user, that there are, to be read together with other things.
+    pub fn integrations_by_id_readings(
+        &self,
+        ids: &[IntegrationId],
+    ) -> Vec<Reading<Vec<IntegrationRow>>> {
+        let all = |rows: &[Row]| rows.iter().map(read).collect();
+        lists(self.client_id, ids)
+            .map(|list| Reading::new(FIND_MANY, list, all))
+            .collect()
+    }
+
+    /// Finds the id of an account by its name, to be read together with other things.
+    pub fn named_id_reading(
         &self,
         user_id: UserId,
-        id: IntegrationId,
-    ) -> Reading<Option<IntegrationRow>> {
-        let first = |rows: &[Row]| rows.first().map(read).transpose();
-        Reading::new(FIND, params![self.client_id, user_id, id], first)
+        connector: &str,
+        user_identifier: &str,
+    ) -> Reading<Option<IntegrationId>> {
+        let account = params![self.client_id, user_id, connector, user_identifier];
+        let first = |rows: &[Row]| rows.first().map(|row| row.get(0)).transpose();
+        Reading::new(NAMED_ID, account, first)
     }
 
     /// Tells whether a user has an account at a connector.
@@ -363,6 +379,10 @@ macro_rules! select_listed {
 }
 
 statements! {
+    FIND_MANY = concat!("select ", integration_columns!(""), " from bosa_integrations \
+        where client_id = $1 and id in ", many!());
+    NAMED_ID = "select id from bosa_integrations \
+        where client_id = $1 and user_id = $2 and connector = $3 and user_identifier = $4";
     DEFAULT = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 and a.selected");
     NAMED = select_with_key!("a.client_id = $1 and a.user_id = $2 and a.connector = $3 \
         and a.user_identifier = $4");

@@ -35,6 +35,7 @@ pub mod instance;
 pub mod integrations;
 mod key_state;
 pub mod leases;
+mod many;
 pub mod migrate;
 pub mod nodes;
 pub mod original;
@@ -63,7 +64,7 @@ pub use connect_states::{ConnectReturn, ConnectStateRow, Departure, KeyedDigest,
 pub use connector_settings::{
     ConnectorSettingsChange, ConnectorSettingsRow, ConnectorSettingsWithKey,
 };
-pub use counts::{Counts, counts};
+pub use counts::{Counts, ImportedCounts, counts, imported_counts};
 pub use data_keys::{DataKeyAges, DataKeyRow, DataKeyUse};
 pub use db::{
     BoxFuture, Column, Db, DbOptions, Dialect, FileId, FileVersion, FileWatch, Later, Listener,

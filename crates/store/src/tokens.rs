@@ -11,6 +11,7 @@ use crate::columns::{Columns, statements};
 use crate::db::{Later, Row, Tx};
 use crate::error::StoreError;
 use crate::instance::InstanceState;
+use crate::many::{lists, many};
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
@@ -133,13 +134,16 @@ impl<S: Source> ClientScope<S> {
     /// # Errors
     /// [`StoreError`] when the database refuses or cannot be reached.
     pub async fn token(&mut self, id: TokenId) -> Result<Option<TokenWithOwner>, StoreError> {
-        self.token_reading(id).alone(&mut self.source).await
+        let row = self.source.row(FIND, params![self.client_id, id]).await?;
+        row.as_ref().map(read_with_owner).transpose()
     }
 
-    /// As [`token`](Self::token), to be read together with other things.
-    pub fn token_reading(&self, id: TokenId) -> Reading<Option<TokenWithOwner>> {
-        let first = |rows: &[Row]| rows.first().map(read_with_owner).transpose();
-        Reading::new(FIND, params![self.client_id, id], first)
+    /// Finds those of these tokens that there are, to be read together with other things.
+    pub fn tokens_readings(&self, ids: &[TokenId]) -> Vec<Reading<Vec<TokenRow>>> {
+        let all = |rows: &[Row]| rows.iter().map(read).collect();
+        lists(self.client_id, ids)
+            .map(|list| Reading::new(FIND_MANY, list, all))
+            .collect()
     }
 
     /// Lists a user's tokens, live and dead, newest first.
@@ -338,6 +342,8 @@ macro_rules! select_with_owner {
 statements! {
     FIND_ANY = select_with_owner!("t.id = $1");
     FIND = select_with_owner!("t.client_id = $1 and t.id = $2");
+    FIND_MANY = concat!("select ", token_columns!(), " from bosa_tokens t \
+        where t.client_id = $1 and t.id in ", many!());
     PAGE = concat!("select ", token_columns!(), " from bosa_tokens t \
         where t.client_id = $1 and t.user_id = $2 and t.id < $3 order by t.id desc limit $4");
     ISSUE = "insert into bosa_tokens (client_id, id, user_id, signing_key_id, form, client_generation, \

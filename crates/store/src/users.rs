@@ -11,6 +11,7 @@ use crate::columns::{Columns, Opaque, statements};
 use crate::db::{Later, Param, Row, Tx};
 use crate::error::StoreError;
 use crate::instance::InstanceState;
+use crate::many::{lists, many};
 use crate::page::{Page, PageQuery};
 use crate::params;
 use crate::store::Source;
@@ -130,6 +131,26 @@ impl<S: Source> ClientScope<S> {
     pub fn user_by_identifier_reading(&self, identifier: &str) -> Reading<Option<UserWithClient>> {
         let params = params![self.client_id, identifier];
         Reading::new(FIND_BY_IDENTIFIER, params, read_first)
+    }
+
+    /// Returns the generations of those of these users that there are, to be read together with other
+    /// things.
+    pub fn generations_readings(&self, ids: &[UserId]) -> Vec<Reading<Vec<(UserId, i64)>>> {
+        let read = |rows: &[Row]| {
+            let both = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
+            both.collect()
+        };
+        lists(self.client_id, ids)
+            .map(|list| Reading::new(GENERATIONS, list, read))
+            .collect()
+    }
+
+    /// Returns those of these identifiers that are taken, to be read together with other things.
+    pub fn taken_readings(&self, identifiers: &[String]) -> Vec<Reading<Vec<String>>> {
+        let read = |rows: &[Row]| rows.iter().map(|row| row.get(0)).collect();
+        lists(self.client_id, identifiers)
+            .map(|list| Reading::new(TAKEN, list, read))
+            .collect()
     }
 
     /// Finds a user of the client by the exact identifier.
@@ -417,6 +438,8 @@ fn values(client_id: ClientId, user: &UserRow) -> Vec<Param> {
 }
 
 statements! {
+    GENERATIONS = concat!("select id, generation from bosa_users where client_id = $1 and id in ", many!());
+    TAKEN = concat!("select identifier from bosa_users where client_id = $1 and identifier in ", many!());
     FIND_ANY = select_with_client!("u.id = $1");
     FIND = select_with_client!("u.client_id = $1 and u.id = $2");
     FIND_BY_IDENTIFIER = select_with_client!("u.client_id = $1 and u.identifier = $2");

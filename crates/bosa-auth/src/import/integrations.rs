@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::names::Among;
 use super::opening::Opened;
 use super::report::{Found, What};
-use super::run::{Here, Plan, Run, Users};
+use super::run::{Here, Plan, Run, Users, by_client};
 use super::write::{Row, Write};
 use crate::error::{Error, Result};
 use crate::tenant::{new_account, open_credential};
@@ -129,10 +129,13 @@ impl Run<'_> {
         rows: &[&OriginalIntegration],
     ) -> Result<HashMap<Uuid, IntegrationRow>> {
         let store = &self.inner().store;
-        let readings = rows.iter().filter_map(|row| {
-            let client = store.client(ClientId::from(row.client_id?));
-            Some(client.integration_reading(row.user_id?.into(), row.id.into()))
-        });
+        let named = rows
+            .iter()
+            .filter_map(|row| Some((row.client_id?, row.id.into())));
+        let of_clients = by_client(named);
+        let readings = of_clients
+            .iter()
+            .flat_map(|(client, ids)| store.client(*client).integrations_by_id_readings(ids));
         let found = store.together(readings.collect::<Vec<_>>()).await?;
         let found = found.into_iter().flatten();
         Ok(found.map(|row| (row.id.as_uuid(), row)).collect())
@@ -147,13 +150,13 @@ impl Run<'_> {
                 let client = store.client(ClientId::from(client));
                 let (connector, name) = (text(&row.connector), text(&row.user_identifier));
                 ids.push(row.id);
-                readings.push(client.named_integration_reading(user.into(), connector, name));
+                readings.push(client.named_id_reading(user.into(), connector, name));
             }
         }
         let found = store.together(readings).await?;
         let taken = ids.into_iter().zip(found);
         Ok(taken
-            .filter(|(_, found)| found.as_ref().is_some_and(|found| self.is_left(found)))
+            .filter(|(_, found)| found.is_some_and(|found| self.is_left(found)))
             .map(|(id, _)| id)
             .collect())
     }

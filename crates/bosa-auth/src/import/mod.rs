@@ -11,6 +11,7 @@ mod ending;
 mod gone;
 mod hint;
 mod integrations;
+pub(crate) mod left;
 mod names;
 mod opening;
 mod report;

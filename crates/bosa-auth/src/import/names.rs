@@ -1,7 +1,7 @@
 //! Names for what has one already.
 
-use bosa_auth_core::{ClientId, UserId};
-use bosa_auth_store::{IntegrationWithKey, clients};
+use bosa_auth_core::{ClientId, IntegrationId, UserId};
+use bosa_auth_store::clients;
 
 use super::run::Run;
 use crate::error::Result;
@@ -61,17 +61,17 @@ impl Run<'_> {
                 client.user_by_identifier(name).await?.is_some()
             }
             Among::Accounts(client, user, connector) => {
-                let mut client = store.client(client);
-                let found = client.named_integration(user, connector, name).await?;
-                found.is_some_and(|found| self.is_left(&found))
+                let reading = store.client(client).named_id_reading(user, connector, name);
+                let found = store.together(reading).await?;
+                found.is_some_and(|found| self.is_left(found))
             }
         };
         Ok(is_there || self.is_planned(among, name))
     }
 
     /// Whether an account is still there; a dry run only pretends to have removed one.
-    pub(super) fn is_left(&self, found: &IntegrationWithKey) -> bool {
-        !self.gone.contains(&found.integration.id.as_uuid())
+    pub(super) fn is_left(&self, account: IntegrationId) -> bool {
+        !self.gone.contains(&account.as_uuid())
     }
 
     fn is_planned(&self, among: Among<'_>, name: &str) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bosa_auth_core::{ClientId, ClientState, Timestamp, TokenId, UserId};
 use bosa_auth_store::{
     ImportKind, ImportMarker, ImportOutcome, Original, OriginalCache, OriginalClient,
-    OriginalIntegration, OriginalToken, OriginalUser, UserWithClient, import_markers,
+    OriginalIntegration, OriginalToken, OriginalUser, import_markers,
 };
 use uuid::Uuid;
 
@@ -218,21 +218,23 @@ impl<'a> Run<'a> {
             .into_iter()
             .filter_map(|(client, user)| client.zip(user));
         let wanted: HashSet<_> = named.filter(|(client, _)| there(*client)).collect();
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        let readings = wanted.iter().map(|(client, user)| {
-            let client = store.client(ClientId::from(*client));
-            client.user_reading(UserId::from(*user))
-        });
-        let found = store.together(readings.collect::<Vec<_>>()).await?;
-        let missing = wanted
+        let of_clients = by_client(
+            wanted
+                .iter()
+                .map(|(client, user)| (*client, UserId::from(*user))),
+        );
+        let readings = of_clients
             .iter()
-            .zip(&found)
-            .filter(|(_, found)| found.is_none());
-        let missing: Vec<_> = missing.map(|((_, user), _)| *user).collect();
+            .flat_map(|(client, ids)| store.client(*client).generations_readings(ids));
+        let found = store.together(readings.collect::<Vec<_>>()).await?;
+        let found = found.into_iter().flatten();
+        let found: HashMap<_, _> = found.map(|(id, of)| (id.as_uuid(), of)).collect();
+        let missing = wanted.iter().filter(|(_, user)| !found.contains_key(user));
+        let missing: Vec<_> = missing.map(|(_, user)| *user).collect();
         let markers = import_markers::find_all(store, ImportKind::User, &missing).await?;
-        let here = |id: &Uuid, found: &Option<UserWithClient>| match (found, markers.get(id)) {
-            (Some(found), _) => Here::Present {
-                generation: found.user.generation,
+        let here = |id: &Uuid| match (found.get(id), markers.get(id)) {
+            (Some(generation), _) => Here::Present {
+                generation: *generation,
             },
             (None, Some(marker)) if marker.outcome == ImportOutcome::Imported => Here::Deleted,
             _ if self.dry_run && !self.skipped_users.contains(id) => {
@@ -240,10 +242,8 @@ impl<'a> Run<'a> {
             }
             _ => Here::Skipped,
         };
-        let all = wanted.iter().zip(&found);
         Ok(Users(
-            all.map(|(key, found)| (*key, here(&key.1, found)))
-                .collect(),
+            wanted.iter().map(|key| (*key, here(&key.1))).collect(),
         ))
     }
 
@@ -331,6 +331,18 @@ impl Here {
             ClientState::Active | ClientState::Suspended => Self::Present { generation },
         }
     }
+}
+
+/// Rows of each client together, as the store looks them up.
+pub(super) fn by_client<T>(all: impl IntoIterator<Item = (Uuid, T)>) -> HashMap<ClientId, Vec<T>> {
+    let mut of_clients: HashMap<_, Vec<_>> = HashMap::new();
+    for (client, one) in all {
+        of_clients
+            .entry(ClientId::from(client))
+            .or_default()
+            .push(one);
+    }
+    of_clients
 }
 
 fn some<T>(

@@ -2,13 +2,11 @@
 
 use bosa_auth_store::{DatabaseUrl, Original, OriginalCache};
 
+use super::left::LEAST_HASH_MEMORY_MIB;
 use super::opening::Opening;
 use super::{ImportOptions, of_the_source};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-
-/// What the original's user secrets need to be verified.
-const LEAST_HASH_MEMORY_MIB: u32 = 64;
 
 /// A database of the original system, open for reading, whose encrypted values can be read.
 #[derive(Debug)]

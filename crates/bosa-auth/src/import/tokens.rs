@@ -9,7 +9,7 @@ use bosa_auth_store::{ImportKind, ImportMarker, ImportOutcome, OriginalToken, im
 use uuid::Uuid;
 
 use super::report::{Found, LATER, OVER, What};
-use super::run::{End, Here, Plan, Run};
+use super::run::{End, Here, Plan, Run, by_client};
 use super::write::{Row, Write};
 use crate::error::Result;
 use crate::tenant::{IMPORTED_KEY, IMPORTED_KEY_OWN_END};
@@ -70,15 +70,16 @@ impl Run<'_> {
     /// Those of the tokens that are here.
     async fn tokens_here(&self, rows: &[&OriginalToken]) -> Result<HashMap<Uuid, TokenRow>> {
         let store = &self.inner().store;
-        let readings = rows.iter().filter_map(|row| {
-            let client = store.client(ClientId::from(row.client_id?));
-            Some(client.token_reading(TokenId::from(row.id)))
-        });
+        let named = rows
+            .iter()
+            .filter_map(|row| Some((row.client_id?, TokenId::from(row.id))));
+        let of_clients = by_client(named);
+        let readings = of_clients
+            .iter()
+            .flat_map(|(client, ids)| store.client(*client).tokens_readings(ids));
         let found = store.together(readings.collect::<Vec<_>>()).await?;
         let found = found.into_iter().flatten();
-        Ok(found
-            .map(|found| (found.token.id.as_uuid(), found.token))
-            .collect())
+        Ok(found.map(|found| (found.id.as_uuid(), found)).collect())
     }
 
     /// A token that was imported earlier: its revocation in the source counts, and a later end.

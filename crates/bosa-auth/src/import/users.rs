@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::names::Among;
 use super::report::{Found, What};
-use super::run::{End, Here, Plan, Run};
+use super::run::{End, Here, Plan, Run, by_client};
 use super::write::{Row, Write};
 use crate::error::Result;
 
@@ -50,17 +50,18 @@ impl Run<'_> {
         rows: impl Iterator<Item = &OriginalUser>,
     ) -> Result<HashSet<Uuid>> {
         let store = &self.inner().store;
-        let (mut ids, mut readings) = (Vec::new(), Vec::new());
-        for row in rows {
-            if let Some(client) = row.client_id {
-                let client = store.client(ClientId::from(client));
-                ids.push(row.id);
-                readings.push(client.user_by_identifier_reading(&name(row)));
-            }
+        let named = rows.filter_map(|row| Some((row.client_id?, (row.id, name(row)))));
+        let of_clients = by_client(named);
+        let mut taken = HashSet::new();
+        for (client, users) in of_clients {
+            let names: Vec<_> = users.iter().map(|(_, name)| name.clone()).collect();
+            let readings = store.client(client).taken_readings(&names);
+            let found = store.together(readings).await?;
+            let found: HashSet<_> = found.into_iter().flatten().collect();
+            let users = users.into_iter().filter(|(_, name)| found.contains(name));
+            taken.extend(users.map(|(id, _)| id));
         }
-        let found = store.together(readings).await?;
-        let taken = ids.into_iter().zip(found);
-        Ok(taken.filter_map(|(id, found)| found.map(|_| id)).collect())
+        Ok(taken)
     }
 
     /// A user that was imported earlier: only its end in the source counts.

@@ -2,6 +2,7 @@
 
 mod again;
 mod arrived;
+mod left;
 mod odd;
 mod older;
 mod redis;
