@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check of the project: the same command for a developer and for continuous integration.
 #
-# Needs a Rust toolchain and Node.js. What else is missing (a C compiler, PostgreSQL, PgBouncer,
+# Needs a Rust toolchain and Node.js. What else is missing (a C compiler, PostgreSQL, PgBouncer, Redis,
 # faketime, Chromium, Python) is installed from Debian packages when run as root, and named otherwise;
 # the packages of the browser tests are installed beside them with npm, those of the Python tests in
 # target/python with pip, and the public clients in target/clients. A private PostgreSQL cluster is
@@ -131,6 +131,13 @@ need_pooler() {
     ! command -v systemctl >/dev/null || systemctl disable -q --now pgbouncer 2>/dev/null || true
 }
 
+need_redis() {
+    command -v redis-server >/dev/null && return 0
+    need redis-server redis-server
+    # As above: each test starts its own.
+    ! command -v systemctl >/dev/null || systemctl disable -q --now redis-server 2>/dev/null || true
+}
+
 need_node() {
     need node nodejs
     need npm npm
@@ -162,6 +169,7 @@ tools() {
     need openssl openssl      # certificates of the test server, keys of the tests
     need git git              # lists the tracked files for `cargo xtask repository`
     need faketime faketime    # moves the wall clock of a server
+    need_redis                # the original's, for the tests of the import
     need_pooler               # stands between servers and their database
     need_node                 # runs the browser tests and their OAuth provider
     need chromium chromium    # a real browser on the pages that users see

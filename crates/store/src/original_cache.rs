@@ -1,46 +1,50 @@
 //! What the original's Redis says of its tokens, read and never written.
 //!
-//! Four commands of RESP2 are all that is needed: `AUTH`, `SELECT`, `SCAN` and `MGET`.
+//! Four commands of RESP2 are all that is needed (`AUTH`, `SELECT`, `SCAN` and `MGET`): a client library would
+//! bring ten more packages beside the TLS that is here anyway.
+
+mod address;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bosa_auth_core::Secret;
-use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
+use rustls_pki_types::ServerName;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufStream,
+};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
+use self::address::{Address, malformed};
 use crate::error::StoreError;
+use crate::tls::client_config;
 
 /// The Redis of an original, open for reading.
 pub struct OriginalCache {
-    stream: BufStream<TcpStream>,
+    stream: BufStream<Box<dyn Line>>,
 }
 
-/// Where it is.
-struct Address {
-    host: String,
-    port: u16,
-    user: Option<String>,
-    password: Option<Secret>,
-    database: u32,
-}
+/// A connection, with TLS or without.
+trait Line: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Line for T {}
 
 impl OriginalCache {
-    /// Connects to `redis://[user][:password@]host[:port][/database]`.
+    /// Connects to `redis://[user][:password@]host[:port][/database]`, or with TLS to `rediss://…`, which
+    /// takes `?sslmode=` and `sslrootcert=` as PostgreSQL's URLs do; the usual mode is `verify-full`.
     ///
     /// # Errors
-    /// [`StoreError::Configuration`] when the URL is malformed or the server refuses it;
-    /// [`StoreError::Unavailable`] when it cannot be reached.
+    /// [`StoreError::Configuration`] when the URL is malformed, or the server refuses it or what will be
+    /// asked; [`StoreError::Unavailable`] when it cannot be reached.
     pub async fn open(url: &Secret) -> Result<Self, StoreError> {
         let address = Address::parse(url.expose())?;
-        let place = (address.host.as_str(), address.port);
-        let stream = timeout(PATIENCE, TcpStream::connect(place)).await;
-        let stream = stream.map_err(|_| silent())?.map_err(unavailable)?;
+        let stream = timeout(PATIENCE, connect(&address)).await;
         let mut cache = Self {
-            stream: BufStream::new(stream),
+            stream: BufStream::new(stream.map_err(|_| silent())??),
         };
         if let Some(password) = &address.password {
             let mut command = vec!["AUTH"];
@@ -53,6 +57,9 @@ impl OriginalCache {
                 .ask(&["SELECT", &address.database.to_string()])
                 .await?;
         }
+        // What is not permitted is known before anything is written here.
+        cache.values(&["token::".to_owned()]).await?;
+        cache.keys("0").await?;
         Ok(cache)
     }
 
@@ -169,6 +176,18 @@ impl OriginalCache {
     }
 }
 
+async fn connect(address: &Address) -> Result<Box<dyn Line>, StoreError> {
+    let place = (address.host.as_str(), address.port);
+    let stream = TcpStream::connect(place).await.map_err(unavailable)?;
+    let Some(settings) = &address.tls else {
+        return Ok(Box::new(stream));
+    };
+    let config = client_config(settings)?.ok_or_else(malformed)?;
+    let name = ServerName::try_from(address.host.clone()).map_err(|_| malformed())?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    Ok(Box::new(stream.await.map_err(unavailable)?))
+}
+
 impl fmt::Debug for OriginalCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OriginalCache")
@@ -178,48 +197,6 @@ impl fmt::Debug for OriginalCache {
 enum Reply {
     Done,
     Values(Vec<Option<String>>),
-}
-
-impl Address {
-    fn parse(url: &str) -> Result<Self, StoreError> {
-        let malformed = || {
-            StoreError::Configuration(
-                "the Redis of the source: write redis://[user][:password@]host[:port][/database]; TLS needs a tunnel"
-                    .to_owned(),
-            )
-        };
-        let decode = |text: &str| {
-            let decoded = percent_decode_str(text).decode_utf8();
-            decoded
-                .map(std::borrow::Cow::into_owned)
-                .map_err(|_| malformed())
-        };
-        let rest = url.strip_prefix("redis://").ok_or_else(malformed)?;
-        let (credentials, rest) = match rest.rsplit_once('@') {
-            Some((credentials, rest)) => (credentials, rest),
-            None => ("", rest),
-        };
-        let (place, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| malformed())?)
-            }
-            _ => (place, 6379),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        Ok(Self {
-            host: given(decode(host)?).unwrap_or_else(|| "localhost".to_owned()),
-            port,
-            user: given(decode(user)?),
-            password: given(decode(password)?).map(Secret::new),
-            database: match database {
-                "" => 0,
-                number => number.parse().map_err(|_| malformed())?,
-            },
-        })
-    }
 }
 
 /// How long Redis may take for an answer.
@@ -241,50 +218,4 @@ fn silent() -> StoreError {
 
 fn odd() -> StoreError {
     StoreError::unavailable("the Redis of the source answers with something else")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_names_place_user_and_database() {
-        let read = |url: &str| {
-            let address = Address::parse(url).ok()?;
-            let password = address
-                .password
-                .map(|password| password.expose().to_owned());
-            Some((
-                address.host,
-                address.port,
-                address.user,
-                password,
-                address.database,
-            ))
-        };
-        let plain = |host: &str, port| Some((host.to_owned(), port, None, None, 0));
-        assert_eq!(read("redis://cache"), plain("cache", 6379));
-        assert_eq!(read("redis://cache:7000/"), plain("cache", 7000));
-        assert_eq!(read("redis://[::1]:7000"), plain("::1", 7000));
-        assert_eq!(read("redis://[::1]"), plain("::1", 6379));
-        let (user, password) = (Some("me".to_owned()), Some("a@b".to_owned()));
-        assert_eq!(
-            read("redis://me:a%40b@cache/9"),
-            Some(("cache".to_owned(), 6379, user, password.clone(), 9))
-        );
-        assert_eq!(
-            read("redis://:a%40b@cache"),
-            Some(("cache".to_owned(), 6379, None, password, 0))
-        );
-        for malformed in [
-            "",
-            "cache",
-            "rediss://cache",
-            "redis://cache:x",
-            "redis://cache/x",
-            "http://cache",
-        ] {
-            assert!(Address::parse(malformed).is_err(), "{malformed}");
-        }
-    }
 }

@@ -23,6 +23,11 @@ use crate::{
 /// libpq checks the certificate's chain whenever a root certificate is given, `require` included
 /// (<https://www.postgresql.org/docs/current/libpq-ssl.html>).
 pub(crate) fn connector(settings: &TlsSettings) -> Result<Option<MakeRustlsConnect>, StoreError> {
+    Ok(client_config(settings)?.map(MakeRustlsConnect::new))
+}
+
+/// As [`connector`], for any other protocol.
+pub(crate) fn client_config(settings: &TlsSettings) -> Result<Option<ClientConfig>, StoreError> {
     let check = match (settings.mode, &settings.root_cert) {
         (SslMode::Disable, _) => return Ok(None),
         (SslMode::Allow | SslMode::Prefer, _) | (SslMode::Require, None) => Check::Nothing,
@@ -49,7 +54,7 @@ pub(crate) fn connector(settings: &TlsSettings) -> Result<Option<MakeRustlsConne
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    Ok(Some(MakeRustlsConnect::new(config)))
+    Ok(Some(config))
 }
 
 /// `sslrootcert=system`: the public certificate authorities.

@@ -347,7 +347,7 @@ fn parse_seconds(text: &str) -> Result<Option<Duration>, UrlError> {
     }
 }
 
-fn parse_sslmode(text: &str) -> Result<SslMode, UrlError> {
+pub(crate) fn parse_sslmode(text: &str) -> Result<SslMode, UrlError> {
     Ok(match text {
         "disable" => SslMode::Disable,
         "allow" => SslMode::Allow,

@@ -6,6 +6,7 @@ mod left;
 mod odd;
 mod older;
 mod redis;
+mod redis_server;
 mod releases;
 mod removed;
 mod source;
