@@ -194,7 +194,8 @@ impl Original {
     }
 
     /// Begins to read the accounts: those of one set after each other, and in it the one first that
-    /// is its default. Of several that are marked as it, or of all when none is, that is the newest.
+    /// is its default. Of several that are marked as it, or of all when none is, that is the newest; where
+    /// there are no times, the one that lies first, which is what the original answers with.
     ///
     /// # Errors
     /// [`StoreError`] as [`open`](Self::open).
@@ -409,10 +410,11 @@ const INTEGRATIONS: &str = concat!(
      j->>'connector', coalesce(j->>'user_identifier', 'default'), j->>'auth_string', \
      j->>'auth_scopes', (j->>'selected')::boolean, ",
     micros!("created_at"),
-    " from (select i.id, i.user_id, i.client_id, u.client_id as user_client_id, to_jsonb(i) as j \
+    " from (select i.id, i.user_id, i.client_id, u.client_id as user_client_id, to_jsonb(i) as j, i.ctid as place \
      from third_party_integration_auths i left join users u on u.id = i.user_id) as x \
      order by user_id, client_id, j->>'connector', coalesce((j->>'selected')::boolean, false) desc, \
-     (j->>'created_at')::timestamp desc nulls last, id desc"
+     (j->>'created_at')::timestamp desc nulls last, \
+     case when j->>'created_at' is null then place end, id desc"
 );
 
 const GONE_ACCOUNTS: &str = "select x.id from unnest($1::uuid[], $2::uuid[]) as x (id, user_id) \

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -65,6 +65,9 @@ def check_token(server: Server, known: Known, token: dict[str, Any]) -> None:
     body = {"token": token["token"]}
     end = datetime.fromisoformat(token["expires_at"]).replace(tzinfo=UTC)
     is_over = end < datetime.now(UTC)
+    if timedelta(0) < datetime.now(UTC) - end < timedelta(minutes=2):
+        # Clocks may differ a little: until then nobody promises anything.
+        return
     status, answer = server.ask("POST", "/auth/tokens/verify", body, key=client["api_key"])
     if client["is_active"] and user["is_active"] and not token["is_revoked"] and not is_over:
         assert status == 200 and answer["data"]["valid"], (token, answer)

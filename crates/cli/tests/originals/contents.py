@@ -78,8 +78,9 @@ def look_at_defaults(original: Original) -> None:
 def encrypt_again(original: Original, version: str) -> None:
     """Lets the migration that encrypts run once more over what is encrypted and not marked as it."""
     original.sql("update bosa_auth_database_versions set version = 3")
-    where = "not is_encrypted and auth_string <> ''"
-    ids = original.sql(f"select id::text from third_party_integration_auths where {where}")
+    # A database that was begun by 0.8.0 has no such column.
+    where = "to_jsonb(i)->>'is_encrypted' is distinct from 'true' and auth_string <> ''"
+    ids = original.sql(f"select id::text from third_party_integration_auths i where {where}")
     with original.run(version):
         pass
     for integration in original.known.integrations:

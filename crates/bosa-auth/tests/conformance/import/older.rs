@@ -73,6 +73,26 @@ on_every_database! {
         }
     }
 
+    async fn of_accounts_without_times_the_first_that_was_stored_is_the_default(db: TestDatabase) {
+        // The first schema lets one account be stored twice.
+        let (world, source, known) = (world(&db).await, source(1).await, known());
+        source.run("insert into third_party_integration_auths (id, user_id, client_id, connector, user_identifier, auth_string, auth_scopes) \
+            select x.id::uuid, user_id, client_id, 'slack', x.name, x.value, '{}' from third_party_integration_auths, (values \
+            ('00000000-0000-4000-8000-0000000000b2', 'same', 'first'), ('00000000-0000-4000-8000-0000000000b3', 'other', 'second'), \
+            ('00000000-0000-4000-8000-0000000000b1', 'same', 'third')) as x (id, name, value) where user_identifier = 'bob-gh'").await;
+        let report = source.import(&world.auth).await.unwrap();
+        assert_eq!(counts(&report, "integration"), [5, 5, 0, 1, 0, 0]);
+        let bob: bosa_auth::UserId = text(&rows(&known, "users")[1], "id").parse().unwrap();
+        let acme: bosa_auth::ClientId = text(&rows(&known, "clients")[0], "id").parse().unwrap();
+        let service = world.auth.third_party_integration_service();
+        let default = service.get_integration(acme, bob, "slack").await.unwrap().unwrap();
+        assert_eq!((default.user_identifier.as_str(), default.auth_string.expose()), ("same", "first"));
+        for (name, value) in [("other", "second"), ("same (imported)", "third")] {
+            let found = service.get_integration_for(acme, bob, "slack", name).await.unwrap().unwrap();
+            assert_eq!((found.selected, found.auth_string.expose()), (false, value));
+        }
+    }
+
     async fn a_token_whose_row_knows_no_end_ends_by_itself_and_only_so(db: TestDatabase) {
         for version in [5, 6] {
             let db = if db.directory().is_some() { TestDatabase::sqlite().await } else { TestDatabase::postgres().await };
