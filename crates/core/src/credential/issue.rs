@@ -16,8 +16,15 @@ use crate::secret::Secret;
 pub(super) const CLIENT_PREFIX: &str = "sk-client-";
 pub(super) const USER_PREFIX: &str = "sk-user-";
 
-/// Longest label in a credential, in bytes: 320 characters of four bytes.
+/// Longest label in a credential or token, in bytes: 320 characters of four bytes.
 const MAX_LABEL: usize = 1280;
+
+/// Returns a name as it labels a credential or a token: cut to at most 1280 bytes, since imported names
+/// may be longer than those that are taken today.
+pub fn as_label(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(MAX_LABEL))
+        .unwrap_or(name)
+}
 
 /// A new credential, to be shown once.
 pub struct IssuedCredential {
@@ -96,10 +103,7 @@ fn issue(
 ) -> Result<IssuedCredential, EntropyError> {
     let mut random = Zeroizing::new([0; 32]);
     entropy.fill(random.as_mut_slice())?;
-    let label = label
-        .get(..label.floor_char_boundary(MAX_LABEL))
-        .unwrap_or(label);
-    let middle = URL_SAFE_NO_PAD.encode(label);
+    let middle = URL_SAFE_NO_PAD.encode(as_label(label));
     let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(random.as_slice()));
     let id = URL_SAFE_NO_PAD.encode(id.hyphenated().to_string());
 

@@ -12,7 +12,7 @@ use super::present::Form;
 use crate::id::canonical;
 
 /// Longest text that is looked at, in bytes.
-pub(super) const MAX_TEXT: usize = 16 * 1024;
+pub(super) const MAX_TEXT: usize = 64 * 1024;
 
 /// Longest text of ours, in bytes: only names of the original make longer ones.
 pub(super) const MAX_CURRENT_TEXT: usize = 2048;

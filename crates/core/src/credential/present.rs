@@ -27,7 +27,7 @@ text_enum! {
 pub struct PresentedClientKey<'t>(Parsed<'t>);
 
 impl<'t> PresentedClientKey<'t> {
-    /// Reads a client key strictly; at most 16 KiB are looked at.
+    /// Reads a client key strictly; at most 64 KiB are looked at.
     ///
     /// # Errors
     /// [`MalformedCredential`] for every text that was not issued in this very spelling.

@@ -88,9 +88,9 @@ fn an_over_long_text_is_refused_whatever_it_holds() {
     let secret = b64_bytes(&[0; 32]);
     let key = |label: usize| format!("sk-client-{}.{}.{secret}", b64(ID), "QUFB".repeat(label));
     // Of the imported form; ours is never as long as that.
-    assert!(PresentedClientKey::parse(&key(4060)).is_ok());
-    assert!(key(4080).len() > 16 * 1024);
-    assert!(PresentedClientKey::parse(&key(4080)).is_err());
+    assert!(PresentedClientKey::parse(&key(16_340)).is_ok());
+    assert!(key(16_370).len() > 64 * 1024);
+    assert!(PresentedClientKey::parse(&key(16_370)).is_err());
     let ours = |label: usize| {
         let covered = key(label);
         let check = super::checksum::checksum(&covered);

@@ -296,7 +296,7 @@ fn a_text_over_the_limit_is_not_looked_at() {
     let token = issue(&key, &claims()).unwrap();
     let long = format!("{}{}", token.expose(), "A".repeat(MAX_TOKEN_BYTES));
     assert_eq!(verify(&long, &key), Err(TokenError::Oversized));
-    let limit = "A".repeat(MAX_TOKEN_BYTES);
+    let limit = "A".repeat(MAX_IMPORTED_TOKEN_BYTES);
     assert_eq!(verify(&limit, &key), Err(TokenError::Malformed));
     assert_eq!(verify(&(limit + "A"), &key), Err(TokenError::Oversized));
 }

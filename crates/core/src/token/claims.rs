@@ -13,7 +13,8 @@ pub struct Claims {
     pub client_id: ClientId,
     /// For whom the token is: the text of `client_id`.
     pub aud: String,
-    /// The user's identifier when the token was issued; a label, never decided upon.
+    /// The user's identifier when the token was issued, [cut](crate::as_label) if it is long; a label, never
+    /// decided upon.
     pub identifier: String,
     /// The token's own id.
     pub jti: TokenId,

@@ -23,13 +23,13 @@ pub use algorithm::Algorithm;
 pub use claims::{Claims, VerifiedClaims};
 pub use issue::issue;
 pub use key::{KeyError, SigningKey};
-pub use parse::{MAX_TOKEN_BYTES, ParsedToken};
+pub use parse::{MAX_IMPORTED_TOKEN_BYTES, MAX_TOKEN_BYTES, ParsedToken};
 pub use verify::{LEEWAY_SECONDS, SignedClaims};
 
 /// Why a token was not issued or not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Longer than [`MAX_TOKEN_BYTES`].
+    /// Longer than [`MAX_TOKEN_BYTES`], or than [`MAX_IMPORTED_TOKEN_BYTES`] without a `kid`.
     #[error("token too long")]
     Oversized,
     /// Not three canonical base64url segments, the first two of them JSON objects.

@@ -10,8 +10,12 @@ use super::members::{ClaimSet, Header, Member, Named};
 use super::strict_json;
 use super::{Algorithm, TokenError};
 
-/// The longest text that is looked at, in bytes.
+/// The longest token with a `kid`, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8192;
+
+/// The longest text that is looked at, in bytes: a token of the original holds its user's identifier, for
+/// which there was no limit.
+pub const MAX_IMPORTED_TOKEN_BYTES: usize = 64 * 1024;
 
 /// The only type of token (RFC 7515 section 4.1.9).
 pub(super) const TYPE: &str = "JWT";
@@ -39,10 +43,10 @@ impl<'t> ParsedToken<'t> {
     /// `jwk`, `x5u`, `x5c`) are ignored like every unknown one.
     ///
     /// # Errors
-    /// `Oversized`, before any other work; `Malformed`; `UnsupportedHeader` for an algorithm that
+    /// `Oversized`, before any other work, or as soon as a long one has a `kid`; `Malformed`; `UnsupportedHeader` for an algorithm that
     /// is not accepted, a `kid` that is not a text, or any `crit` (RFC 7515 section 4.1.11).
     pub fn parse(text: &'t str) -> Result<Self, TokenError> {
-        if text.len() > MAX_TOKEN_BYTES {
+        if text.len() > MAX_IMPORTED_TOKEN_BYTES {
             return Err(TokenError::Oversized);
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(TokenError::Malformed)?;
@@ -50,6 +54,9 @@ impl<'t> ParsedToken<'t> {
         // A further dot lies in the claims and is not of the alphabet. One buffer serves both.
         let mut buffer = Vec::with_capacity(header.len().max(claims.len()));
         let header: Header = object(header, &mut buffer)?;
+        if text.len() > MAX_TOKEN_BYTES && header.kid.is_present() {
+            return Err(TokenError::Oversized);
+        }
         let claims = object(claims, &mut buffer)?;
         let signature = Signature::decode(signature)?;
         if header.crit.is_present() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bosa_auth_core::token::{Claims, issue};
-use bosa_auth_core::{AuditAction, ClientId, Scope, Secret, Timestamp, TokenId, UserId};
+use bosa_auth_core::{AuditAction, ClientId, Scope, Secret, Timestamp, TokenId, UserId, as_label};
 use bosa_auth_store::ClientTx;
 use bosa_auth_store::signing_keys::{self, SigningKeyRow};
 use bosa_auth_store::tokens::{TokenIssue, TokenRow};
@@ -156,7 +156,7 @@ impl NewToken {
             sub: user.id,
             client_id: user.client_id,
             aud: user.client_id.to_string(),
-            identifier: user.identifier.clone(),
+            identifier: as_label(&user.identifier).to_owned(),
             jti: id,
             iss: inner.settings.issuer.clone(),
             iat: now.as_second(),

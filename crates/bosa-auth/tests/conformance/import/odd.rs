@@ -6,7 +6,10 @@ use bosa_auth::{ClientId, UserId};
 use bosa_auth_core::UserState;
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
+use serde_json::json;
+
 use super::source::{Source, counts, import, known, rows, text, world};
+use crate::hostile::signed;
 use crate::support::{World, code};
 
 const ODD: &str = include_str!("../../fixtures/original-schemas/odd.sql");
@@ -94,6 +97,31 @@ on_every_database! {
             let found = tenant.find_user(user).await.unwrap();
             assert_eq!(code(tenant.authenticate_user(&found.identifier, &secret(&id(number), &found.identifier)).await), "unauthorized");
             assert!(!tenant.reset_user_secret(user).await.unwrap().secret.is_empty());
+        }
+    }
+
+    async fn names_as_long_as_the_original_takes_them_go_on(db: TestDatabase) {
+        let (world, source) = (world(&db).await, Source::fixture().await);
+        source.run("update public.clients set name = repeat('漢', 10000) where id = '077621c2-9523-4583-8a0c-f367035f71ce'; \
+            update public.users set identifier = repeat('漢', 10000) where identifier = 'bob'; \
+            insert into public.tokens values ('00000000-0000-4000-8000-0000000000e1', \
+            'c830fb10-e265-4701-bd06-68c1927f234d', '077621c2-9523-4583-8a0c-f367035f71ce', false, 2145916811)").await;
+        source.import(&world.auth).await.unwrap();
+        let (known, name) = (known(), "漢".repeat(10_000));
+        let label = URL_SAFE_NO_PAD.encode(&name);
+        let stored = text(&rows(&known, "clients")[0], "secret");
+        let key = format!("sk-client-{}.{label}.{stored}", URL_SAFE_NO_PAD.encode(ACME));
+        let tenant = world.auth.authenticate_client(&key).await.unwrap();
+        // Argon2 first, the digest then; what is issued here holds the name cut.
+        for _ in 0..2 {
+            let token = tenant.authenticate_user(&name, &secret(BOB, &name)).await.unwrap().token;
+            assert!(token.expose().len() < 4096);
+            assert_eq!(tenant.verify_token(token.expose()).await.unwrap().identifier, name);
+        }
+        let claims = json!({ "sub": BOB, "client_id": BOB, "identifier": name, "jti": id(0xe1) });
+        let token = signed(&json!({ "typ": "JWT", "alg": "HS256" }), &claims);
+        for _ in 0..2 {
+            assert_eq!(tenant.verify_token(&token).await.unwrap().user_id.to_string(), BOB);
         }
     }
 
