@@ -16,52 +16,17 @@ tests=crates/cli/tests/clients
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 environments=$target/clients
 
-candidates=(python3.11 python3)
-fitting='sys.version_info[:2] == (3, 11)'
-fitting_is='CPython 3.11'
-. scripts/interpreter.sh
-
-pip() {
-    "$@" --quiet --disable-pip-version-check --no-input --no-compile --no-warn-conflicts
-}
-
-# environment NAME: made anew when what it should hold has changed.
-environment() {
-    local name=$1 wanted=$tests/requirements/$1.txt made=$environments/$1
-    if ! cmp -s "$wanted" "$made/requirements.txt"; then
-        printf 'installing %s\n' "$name"
-        rm -rf "$made"
-        "$(interpreter)" -m venv "$made"
-        # The file names every version: nothing is left to be chosen.
-        pip "$made/bin/pip" install --no-deps -r "$wanted"
-        cp "$wanted" "$made/requirements.txt"
-    fi
-}
-
-# older PACKAGE VERSION: a release alone, to go before the environment of the newest one.
-older() {
-    local made=$environments/$1-$2
-    if ! [ -d "$made" ]; then
-        printf 'installing %s %s\n' "$1" "$2"
-        rm -rf "$made.part"
-        pip "$environments/$1/bin/pip" install --no-deps --target "$made.part" "$1==$2"
-        mv "$made.part" "$made"
-    fi
-}
+. scripts/releases.sh
 
 install() {
-    local requirements line
+    local requirements name
     need_python
     mkdir -p "$environments"
     for requirements in "$tests"/requirements/*.txt; do
-        requirements=$(basename "$requirements" .txt)
-        [ "$requirements" = older ] || environment "$requirements"
+        name=$(basename "$requirements" .txt)
+        [ "$name" = older ] || environment "$name" "$requirements"
     done
-    while read -r line; do
-        case "$line" in
-            *==*) older "${line%%==*}" "${line##*==}" ;;
-        esac
-    done <"$tests/requirements/older.txt"
+    releases "$tests/requirements/older.txt"
     "$environments/tests/bin/ruff" format --check "$tests"
     "$environments/tests/bin/ruff" check "$tests"
     (

@@ -17,49 +17,14 @@ tests=crates/cli/tests/originals
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 environments=$target/originals
 
-candidates=(python3.11 python3)
-fitting='sys.version_info[:2] == (3, 11)'
-fitting_is='CPython 3.11'
-. scripts/interpreter.sh
-
-pip() {
-    "$@" --quiet --disable-pip-version-check --no-input --no-compile --no-warn-conflicts
-}
-
-# environment NAME FILE: made anew when what it should hold has changed.
-environment() {
-    local wanted=$2 made=$environments/$1
-    if ! cmp -s "$wanted" "$made/requirements.txt"; then
-        printf 'installing %s\n' "$1"
-        rm -rf "$made"
-        "$(interpreter)" -m venv "$made"
-        pip "$made/bin/pip" install --no-deps -r "$wanted"
-        cp "$wanted" "$made/requirements.txt"
-    fi
-}
-
-# release PACKAGE==VERSION: alone, to go before what all of them run with.
-release() {
-    local made=$environments/${1/==/-}
-    if ! [ -d "$made" ]; then
-        printf 'installing %s\n' "$1"
-        rm -rf "$made.part"
-        pip "$environments/original/bin/pip" install --no-deps --target "$made.part" "$1"
-        mv "$made.part" "$made"
-    fi
-}
+. scripts/releases.sh
 
 install() {
-    local line
     need_python
     mkdir -p "$environments"
     environment original "$tests/requirements/original.txt"
     environment tests crates/cli/tests/clients/requirements/tests.txt
-    while read -r line; do
-        case "$line" in
-            *==*) release "$line" ;;
-        esac
-    done <"$tests/requirements/releases.txt"
+    releases "$tests/requirements/releases.txt" original
     "$environments/tests/bin/ruff" format --check "$tests"
     "$environments/tests/bin/ruff" check "$tests"
 }

@@ -70,15 +70,7 @@ impl Run<'_> {
                 Here::of_client(here.state, here.generation)
             }),
         );
-        if marker.was_active != is_active {
-            plan.writes.push(Write {
-                row: Row::Nothing,
-                marker: ImportMarker {
-                    was_active: is_active,
-                    ..marker.clone()
-                },
-            });
-        }
+        plan.remember_activity(marker, is_active);
         plan.found.push(Found {
             id: row.id,
             what: What::AlreadyThere(ended),

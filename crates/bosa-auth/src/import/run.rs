@@ -92,6 +92,21 @@ pub(super) struct Plan {
     pub(super) lost_default: Option<Set>,
 }
 
+impl Plan {
+    /// Has the marker of an imported row say whether it is active in the source now.
+    pub(super) fn remember_activity(&mut self, marker: &ImportMarker, is_active: bool) {
+        if marker.was_active != is_active {
+            self.writes.push(Write {
+                row: super::write::Row::Nothing,
+                marker: ImportMarker {
+                    was_active: is_active,
+                    ..marker.clone()
+                },
+            });
+        }
+    }
+}
+
 /// Something that was ended in the source since it was imported.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum End {

@@ -82,13 +82,7 @@ impl Run<'_> {
                 plan.ends.push(End::User(here.user.client_id, id));
                 ended = Some("was switched off in the source since");
             }
-            plan.writes.push(Write {
-                row: Row::Nothing,
-                marker: ImportMarker {
-                    was_active: is_active,
-                    ..marker.clone()
-                },
-            });
+            plan.remember_activity(marker, is_active);
         }
         plan.found.push(Found {
             id: row.id,
