@@ -117,7 +117,8 @@ def test_what_changes_there_arrives_with_the_next_run(original: Original, target
             changes(original, release)
             target.take_over(original)
             look_at_defaults(original)
-            # A running server learns it all.
+            # A running server learns it all, within BOSA_AUTH_STALENESS_MS.
+            time.sleep(1)
             check(server, original.known)
     works_there(original)
     # Nor does what was done here come back from there.
