@@ -8,7 +8,7 @@
 # test      both of them
 # fixtures  lets them make anew what is in crates/bosa-auth/tests/fixtures/original-releases
 #
-# The tests take half an hour and are no part of scripts/test.sh. Needs CPython 3.11 with venv, since the
+# The tests take ten minutes and are no part of scripts/test.sh. Needs CPython 3.11 with venv, since the
 # releases are compiled for it, pg_dump and redis-server; it starts a Redis of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
