@@ -68,7 +68,8 @@ case "$verb" in
         ;;
     fixtures)
         install
-        with_redis "$environments/tests/bin/python" "$tests/fixtures.py" "$@"
+        PYTHONPATH=crates/cli/tests/clients \
+            with_redis "$environments/tests/bin/python" "$tests/fixtures.py" "$@"
         ;;
     *)
         sed -n 's/^# \{0,1\}//; 2,13p' "${BASH_SOURCE[0]}" >&2

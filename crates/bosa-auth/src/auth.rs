@@ -136,19 +136,18 @@ impl Auth {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
-        let auth = Self::assemble(configuration, mode, clock, entropy, Memory::joined).await?;
-        auth.inner.poll_and_report().await;
+        let auth = Self::open_without_hint(configuration, mode, clock, entropy).await?;
         auth.inner.hint_at_import().await;
-        auth.start_feed();
         Ok(auth)
     }
 
-    /// As [`Auth::open_configured`], to import: that it could be done need not be said.
-    pub(crate) async fn open_to_import(
+    /// As [`Auth::open_with`], without saying that something could be imported.
+    pub(crate) async fn open_without_hint(
         configuration: &Configuration,
         mode: OpenMode,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let auth = Self::assemble(configuration, mode, clock, entropy, Memory::joined).await?;
         auth.inner.poll_and_report().await;
         auth.start_feed();

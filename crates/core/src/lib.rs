@@ -25,7 +25,7 @@ pub use client::ClientState;
 pub use clock::{Clock, ManualClock, OutOfRange, SystemClock, Timestamp, from_micros, to_micros};
 pub use credential::{
     CredentialKind, Digest, DigestKey, Form, IssuedCredential, MachineUserSecret,
-    MalformedCredential, PresentedClientKey, PresentedUserSecret, as_label, imported_digest,
+    MalformedCredential, PresentedClientKey, PresentedUserSecret, as_label, cut, imported_digest,
     issue_client_key, issue_user_secret, keyed_digest,
 };
 pub use entropy::{Entropy, EntropyError, SeededEntropy, SystemEntropy};

@@ -236,6 +236,28 @@ impl Run<'_> {
         Ok((!is_same).then_some((account, opened)))
     }
 
+    /// Whose account it is, with its value; or why it is not imported.
+    fn importable(
+        &self,
+        row: &OriginalIntegration,
+        users: &Users,
+    ) -> std::result::Result<(ClientId, UserId, Opened), &'static str> {
+        let (Some(client), Some(user)) = (row.client_id, row.user_id) else {
+            return Err("belongs to no user or no client");
+        };
+        // Whoever stored it was another client than the user's: it is not that one's to read.
+        if row.user_client_id != Some(client) {
+            return Err("its user belongs to another client");
+        }
+        match users.get(self, client, user) {
+            Here::Present { .. } => {}
+            Here::Deleted => return Err("its user or client was deleted here"),
+            Here::Skipped => return Err("its user was not imported"),
+        }
+        let stored = row.auth_string.as_ref().ok_or("has no value")?;
+        Ok((client.into(), user.into(), self.opening.open(stored)?))
+    }
+
     async fn plan_integration(
         &mut self,
         plan: &mut Plan,
@@ -243,62 +265,17 @@ impl Run<'_> {
         keys: &mut Keys,
         before: &Before<'_>,
     ) -> Result<()> {
-        let marker = before.marker;
-        let (Some(client), Some(user_id)) = (row.client_id, row.user_id) else {
-            self.skip(
-                plan,
-                KIND,
-                row.id,
-                marker,
-                "belongs to no user or no client",
-            );
-            return Ok(());
-        };
-        // Whoever stored it was another client than the user's: it is not that one's to read.
-        if row.user_client_id != Some(client) {
-            self.skip(
-                plan,
-                KIND,
-                row.id,
-                marker,
-                "its user belongs to another client",
-            );
-            return Ok(());
-        }
-        let client_id = ClientId::from(client);
-        match before.users.get(self, client, user_id) {
-            Here::Present { .. } => {}
-            Here::Deleted => {
-                self.skip(
-                    plan,
-                    KIND,
-                    row.id,
-                    marker,
-                    "its user or client was deleted here",
-                );
-                return Ok(());
-            }
-            Here::Skipped => {
-                self.skip(plan, KIND, row.id, marker, "its user was not imported");
-                return Ok(());
-            }
-        }
-        let stored = row.auth_string.as_ref();
-        let opened = match stored.map(|stored| self.opening.open(stored)) {
-            Some(Ok(opened)) => opened,
-            Some(Err(reason)) => {
-                self.skip(plan, KIND, row.id, marker, reason);
-                return Ok(());
-            }
-            None => {
-                self.skip(plan, KIND, row.id, marker, "has no value");
+        let (client_id, user_id, opened) = match self.importable(row, before.users) {
+            Ok(importable) => importable,
+            Err(reason) => {
+                self.skip(plan, KIND, row.id, before.marker, reason);
                 return Ok(());
             }
         };
         let mut repairs: Vec<_> = before.repair.into_iter().chain(opened.repair).collect();
         let connector = row.connector.clone().unwrap_or_default();
         let original_name = row.user_identifier.clone().unwrap_or_default();
-        let among = Among::Accounts(client_id, user_id.into(), &connector);
+        let among = Among::Accounts(client_id, user_id, &connector);
         let name = self
             .free_name(among, &original_name, before.is_taken)
             .await?;
@@ -310,7 +287,7 @@ impl Run<'_> {
         let place = AccountPlace {
             client_id,
             id: IntegrationId::from(row.id),
-            user_id: UserId::from(user_id),
+            user_id,
             connector,
             user_identifier: name,
         };

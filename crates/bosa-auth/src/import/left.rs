@@ -3,7 +3,7 @@
 use bosa_auth_core::Timestamp;
 use bosa_auth_store::{ImportedCounts, Store, import_markers, imported_counts};
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Inner};
 use crate::doctor::{Finding, Severity};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
@@ -11,6 +11,24 @@ use crate::tenant::IMPORTED_KEY_OWN_END;
 
 /// What the original's user secrets need to be verified.
 pub(super) const LEAST_HASH_MEMORY_MIB: u32 = 64;
+
+/// The keys for tokens of the original.
+pub(super) struct ImportedTokenKeys {
+    /// Whether there is one that the original may have signed with.
+    pub(super) can_verify: bool,
+    /// Whether one is too short for today.
+    pub(super) has_short: bool,
+}
+
+impl ImportedTokenKeys {
+    pub(super) fn of(inner: &Inner) -> Self {
+        let keys = inner.signing_keys.for_imported_tokens();
+        Self {
+            can_verify: inner.settings.has_configured_key && !keys.is_empty(),
+            has_short: keys.iter().any(|key| key.kid().is_empty()),
+        }
+    }
+}
 
 /// # Errors
 /// `Configuration`: a user's secret is still stored as the original stored it, and the memory for hashes
@@ -52,9 +70,7 @@ pub(crate) async fn examine(auth: &Auth, now: Timestamp) -> Result<Vec<Finding>>
         );
         add(Severity::Fine, title, "");
     }
-    let keys = inner.signing_keys.for_imported_tokens();
-    let can_verify = inner.settings.has_configured_key && !keys.is_empty();
-    let has_short_key = keys.iter().any(|key| key.kid().is_empty());
+    let keys = ImportedTokenKeys::of(inner);
     let until = inner.settings.imported_tokens_until;
     match until {
         Some(until) if until <= now && left.tokens > 0 => add(
@@ -65,7 +81,7 @@ pub(crate) async fn examine(auth: &Auth, now: Timestamp) -> Result<Vec<Finding>>
             ),
             "",
         ),
-        _ if left.tokens > 0 && !can_verify => add(
+        _ if left.tokens > 0 && !keys.can_verify => add(
             Severity::Warning,
             format!(
                 "{} live imported tokens are refused: no key is configured that they may be signed with",
@@ -78,7 +94,7 @@ pub(crate) async fn examine(auth: &Auth, now: Timestamp) -> Result<Vec<Finding>>
         _ => {}
     }
     let is_over = left.tokens == 0 || until.is_some_and(|until| until <= now);
-    if has_short_key && is_over {
+    if keys.has_short && is_over {
         add(
             Severity::Warning,
             "a key in AUTH_SECRET_KEY_PREVIOUS is too short for today, and no imported token needs it any more"

@@ -1,6 +1,6 @@
 //! Names for what has one already.
 
-use bosa_auth_core::{ClientId, IntegrationId, UserId};
+use bosa_auth_core::{ClientId, IntegrationId, UserId, cut};
 use bosa_auth_store::clients;
 
 use super::run::Run;
@@ -19,11 +19,6 @@ pub(super) enum Among<'a> {
 /// holds, and the original filled that.
 const MOST_KEPT: usize = 1024;
 
-fn beginning(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(MOST_KEPT))
-        .unwrap_or(name)
-}
-
 /// Whose names they are: the client, and the user and connector of an account.
 pub(super) type Owner = Option<(ClientId, Option<(UserId, String)>)>;
 
@@ -40,7 +35,7 @@ impl Run<'_> {
         let mut number = 1_u32;
         let mut is_taken = is_taken || self.is_planned(among, name);
         while is_taken {
-            let beginning = beginning(name);
+            let beginning = cut(name, MOST_KEPT);
             candidate = match number {
                 1 => format!("{beginning} (imported)"),
                 number => format!("{beginning} (imported {number})"),

@@ -11,6 +11,7 @@ use bosa_auth_store::{
 use uuid::Uuid;
 
 use super::integrations::{Defaults, Set};
+use super::left::ImportedTokenKeys;
 use super::names::Owner;
 use super::opening::Opening;
 use super::report::{Found, Growing};
@@ -306,15 +307,15 @@ impl<'a> Run<'a> {
 
     /// What the operator has to know about the source's tokens.
     fn notes(&self) -> Vec<String> {
-        let keys = self.inner().signing_keys.for_imported_tokens();
+        let keys = ImportedTokenKeys::of(self.inner());
         let mut notes = Vec::new();
-        if keys.is_empty() || !self.inner().settings.has_configured_key {
+        if !keys.can_verify {
             notes.push(
                 "No key that the original may have signed with is configured: its tokens are refused until AUTH_SECRET_KEY or AUTH_SECRET_KEY_PREVIOUS has the key that signed them."
                     .to_owned(),
             );
         }
-        if keys.iter().any(|key| key.kid().is_empty()) {
+        if keys.has_short {
             notes.push(
                 "A key in AUTH_SECRET_KEY_PREVIOUS is too short for today: it verifies tokens of the original only."
                     .to_owned(),

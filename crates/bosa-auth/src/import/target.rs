@@ -1,5 +1,8 @@
 //! The instance that an import fills.
 
+use std::sync::Arc;
+
+use bosa_auth_core::{SystemClock, SystemEntropy};
 use bosa_auth_store::{Db, migrate};
 
 use super::ImportSource;
@@ -18,29 +21,29 @@ impl Auth {
         configuration: &Configuration,
         source: &ImportSource,
     ) -> Result<Self> {
-        source.check_memory(&Settings::resolve(configuration)?)?;
-        if !source.dry_run {
-            return Self::open_to_import(configuration, OpenMode::Create).await;
-        }
-        if is_there(configuration).await? {
-            return Self::open_to_import(configuration, OpenMode::Existing).await;
-        }
-        let nowhere = configuration.replacing(table::DATABASE_URL, "sqlite://");
-        Self::open_to_import(&nowhere, OpenMode::Create).await
+        let settings = Settings::resolve(configuration)?;
+        source.check_memory(&settings)?;
+        let nowhere;
+        let (configuration, mode) = if !source.dry_run {
+            (configuration, OpenMode::Create)
+        } else if is_there(&settings).await? {
+            (configuration, OpenMode::Existing)
+        } else {
+            nowhere = configuration.replacing(table::DATABASE_URL, "sqlite://");
+            (&nowhere, OpenMode::Create)
+        };
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        Self::open_without_hint(configuration, mode, clock, entropy).await
     }
 }
 
-async fn is_there(configuration: &Configuration) -> Result<bool> {
-    let settings = Settings::resolve(configuration)?;
-    if let Some(path) = settings.database.sqlite_path()
-        && !path.exists()
-    {
+async fn is_there(settings: &Settings) -> Result<bool> {
+    let database = &settings.database;
+    let has_no_file = || database.sqlite_path().is_none_or(|path| !path.exists());
+    if database.is_sqlite() && has_no_file() {
         return Ok(false);
     }
-    if settings.database.is_sqlite() && settings.database.sqlite_path().is_none() {
-        return Ok(false);
-    }
-    let db = Db::open(&settings.database, db_options(&settings)).await?;
+    let db = Db::open(database, db_options(settings)).await?;
     let status = migrate::status(&db).await;
     db.close().await;
     Ok(!status?.applied.is_empty())

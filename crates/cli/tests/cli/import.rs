@@ -1,6 +1,5 @@
 //! Taking over a database of the original from the command line.
 
-use bosa_auth_store::{BoxFuture, StoreError};
 use bosa_auth_testkit::TestDatabase;
 use serde_json::{Value, json};
 
@@ -16,18 +15,7 @@ fn known() -> Value {
 
 /// Fills a database as version 0.9.7 of the original did.
 pub(crate) async fn fill(db: &TestDatabase) {
-    change(db, DUMP).await;
-    db.db().renew_connections();
-}
-
-/// Changes a database of the original.
-pub(crate) async fn change(db: &TestDatabase, sql: &'static str) {
-    db.db()
-        .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
-            Box::pin(async move { tx.batch(sql).await })
-        })
-        .await
-        .unwrap();
+    db.run(DUMP).await;
 }
 
 /// With the settings that the original had.
@@ -123,14 +111,14 @@ async fn an_original_is_looked_at_taken_over_and_looked_at_again() {
 async fn the_table_does_not_repeat_a_reason_a_thousand_times() {
     let source = TestDatabase::postgres().await;
     fill(&source).await;
-    change(
-        &source,
+    source
+        .run(
         "insert into public.third_party_integration_auths (id, user_id, client_id, connector, user_identifier, \
          auth_string, auth_scopes, selected, created_at) select md5(n::text)::uuid, \
          'c830fb10-e265-4701-bd06-68c1927f234d', '077621c2-9523-4583-8a0c-f367035f71ce', 'wiki', n::text, \
          'plain', '{}', false, now() from generate_series(1, 1000) as n",
-    )
-    .await;
+        )
+        .await;
     let from = source.address();
     let mut world = World::new();
     set_as_there(&mut world);
@@ -217,15 +205,15 @@ async fn what_keeps_a_source_from_being_read_is_found_before_anything_is_made() 
     let from = source.address();
     let empty = TestDatabase::postgres().await;
     // A column is missing among what may be read, of the table that is read last.
-    change(
-        &source,
+    source
+        .run(
         "do $$ begin create role import_half_reader login; exception when duplicate_object then null; end $$; \
          grant usage on schema public to import_half_reader; \
          grant select on all tables in schema public to import_half_reader; \
          revoke select on public.third_party_integration_auths from import_half_reader; \
          grant select (id, user_id, client_id, connector) on public.third_party_integration_auths to import_half_reader",
-    )
-    .await;
+        )
+        .await;
     let (scheme, rest) = from.split_once("://").unwrap();
     let (_, place) = rest.split_once('@').unwrap();
     let half = format!("{scheme}://import_half_reader@{place}");

@@ -7,7 +7,7 @@ use bosa_auth_store::{Store, counts};
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 
-use crate::import::{change, fill, set_as_there};
+use crate::import::{fill, set_as_there};
 use crate::support::{Outcome, World};
 
 /// Users with a token each, and an account for every second, beside those of the fixture.
@@ -116,7 +116,7 @@ async fn interrupt(target: &TestDatabase, source: &TestDatabase) {
 async fn source() -> TestDatabase {
     let source = TestDatabase::postgres().await;
     fill(&source).await;
-    change(&source, MORE).await;
+    source.run(MORE).await;
     source
 }
 

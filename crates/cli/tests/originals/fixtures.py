@@ -7,7 +7,8 @@ from pathlib import Path
 
 import redis_keys
 from contents import CLIENTS, IDENTIFIERS, encrypt_again, fill, look_at_defaults, over, switch_off
-from releases import Original, database
+from releases import Original
+from server import postgresql
 
 # Of each schema version the release that made it, and the last of them, which were brought up to date by
 # starting newer ones.
@@ -26,7 +27,7 @@ MADE_BY = {
 
 def make(directory: Path, name: str, number: int) -> None:
     """Each has other names: all of them together have all."""
-    with database() as url:
+    with postgresql() as url:
         original = Original(url)
         for turn, version in enumerate(MADE_BY[name]):
             start = number * 3 + turn

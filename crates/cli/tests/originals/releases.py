@@ -6,9 +6,6 @@ import json
 import os
 import re
 import subprocess
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ import psycopg
 REPOSITORY = Path(__file__).parents[4]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 ENVIRONMENTS = TARGET / "originals"
-POSTGRES = os.environ["BOSA_AUTH_TEST_POSTGRES_URL"]
 REDIS_PORT = os.environ["BOSA_AUTH_TEST_REDIS_PORT"]
 
 SETTINGS = {
@@ -181,15 +177,3 @@ class Original:
         unwanted = re.compile(r"(--.*|\\(un)?restrict .*|SET transaction_timeout.*|)$")
         # A line of a value may look so too, but not one that a fixture holds.
         return "\n".join(line for line in lines if not unwanted.match(line)) + "\n"
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    """A new, empty database."""
-    name = f"original_{uuid.uuid4().hex}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'create database "{name}"')
-        try:
-            yield re.sub(r"(://[^/]*/)[^?]*", rf"\g<1>{name}", POSTGRES)
-        finally:
-            connection.execute(f'drop database "{name}" with (force)')

@@ -18,8 +18,7 @@ from contents import (
     switch_off,
 )
 from releases import Original
-from releases import database as empty
-from server import database
+from server import database, postgresql
 from target import Target
 
 HISTORIES = [
@@ -40,7 +39,7 @@ HISTORIES = [
 def original(request: pytest.FixtureRequest) -> Iterator[Original]:
     """A database that each of these releases in turn has brought up to date and added to."""
     history = request.param
-    with empty() as url:
+    with postgresql() as url:
         original = Original(url)
         for turn, version in enumerate(history):
             clients = [f"{name} of {version}" for name in CLIENTS[:3]] if turn else CLIENTS

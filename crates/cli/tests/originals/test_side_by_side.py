@@ -19,8 +19,7 @@ from contents import (
     look_at_defaults,
 )
 from releases import Original, Release
-from releases import database as empty
-from server import database
+from server import database, postgresql
 from target import Target
 
 VERSION = "0.9.7"
@@ -28,7 +27,7 @@ VERSION = "0.9.7"
 
 @pytest.fixture
 def original() -> Iterator[Original]:
-    with empty() as url:
+    with postgresql() as url:
         original = Original(url)
         with original.run(VERSION) as release:
             fill(original, release, ["acme", "Globex ☕"], ["ana", "Bó", "चित्रा", "dan"])

@@ -22,8 +22,12 @@ const MAX_LABEL: usize = 1280;
 /// Returns a name as it labels a credential or a token: cut to at most 1280 bytes, since imported names
 /// may be longer than those that are taken today.
 pub fn as_label(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(MAX_LABEL))
-        .unwrap_or(name)
+    cut(name, MAX_LABEL)
+}
+
+/// Returns as many whole characters from the beginning of a text as have at most `most` bytes.
+pub fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
 /// A new credential, to be shown once.

@@ -11,7 +11,7 @@ mod parse;
 mod present;
 
 pub use digest::{CredentialKind, Digest, DigestKey, imported_digest, keyed_digest};
-pub use issue::{IssuedCredential, as_label, issue_client_key, issue_user_secret};
+pub use issue::{IssuedCredential, as_label, cut, issue_client_key, issue_user_secret};
 pub use parse::MalformedCredential;
 pub use present::{Form, MachineUserSecret, PresentedClientKey, PresentedUserSecret};
 

@@ -7,7 +7,7 @@ use bosa_auth::{BackupMode, ClientId, ClientUpdate, RestoreOptions, UserId, User
 use bosa_auth_store::Store;
 use bosa_auth_testkit::{TestDatabase, on_every_database};
 
-use super::source::{DUMP, Source, counts, import, known, options, rows, run, text, world};
+use super::source::{DUMP, Source, counts, import, known, options, rows, text, world};
 use crate::dump::dump;
 use crate::support::{World, code};
 
@@ -274,7 +274,7 @@ on_every_database! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_source_can_be_the_database_that_is_filled() {
     let db = TestDatabase::postgres().await;
-    run(&db, DUMP).await;
+    db.run(DUMP).await;
     let world = world(&db).await;
     let report = import(&world.auth, options(&db.address())).await.unwrap();
     assert_eq!(counts(&report, "user"), [5, 5, 0, 0, 0, 0]);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bosa_auth::{Auth, Error, ImportOptions, ImportReport, ImportSource, Secret};
-use bosa_auth_store::{BoxFuture, StoreError};
 use bosa_auth_testkit::TestDatabase;
 use serde_json::Value;
 
@@ -45,7 +44,7 @@ impl Source {
 
     /// Changes the source as its users would.
     pub(super) async fn run(&self, sql: &'static str) {
-        run(&self.db, sql).await;
+        self.db.run(sql).await;
     }
 
     pub(super) fn options(&self) -> ImportOptions {
@@ -55,17 +54,6 @@ impl Source {
     pub(super) async fn import(&self, auth: &Auth) -> Result<ImportReport, Error> {
         import(auth, self.options()).await
     }
-}
-
-/// Runs statements of a source, which set the search path of their session.
-pub(super) async fn run(db: &TestDatabase, sql: &'static str) {
-    db.db()
-        .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
-            Box::pin(async move { tx.batch(sql).await })
-        })
-        .await
-        .unwrap();
-    db.db().renew_connections();
 }
 
 pub(super) fn options(address: &str) -> ImportOptions {
